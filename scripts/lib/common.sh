@@ -27,9 +27,13 @@ usage_error() {
     exit 2
 }
 
-# Prints a command the way one would type it, then runs it.
-run() {
+# Prints a command the way one would type it.
+announce() {
     printf '%s+ %s%s\n' "$dim" "${*@Q}" "$plain" | sed -E "s/'([A-Za-z0-9_.,:=@%+\/^-]+)'/\1/g"
+}
+
+run() {
+    announce "$@"
     "$@"
 }
 
