@@ -114,3 +114,34 @@ function(ax_add_fuzzer name)
     ${work}
     ${corpus})
 endfunction()
+
+# Plants a bug in a test program: compiles the one file of core that PATCH changes, with the change,
+# and links it ahead of core's archive, whose own copy of that file is then not taken. A patch that
+# no longer applies fails the build.
+#   ax_plant_bug(TARGET PATCH)
+function(ax_plant_bug target patch)
+  get_filename_component(patch ${patch} ABSOLUTE)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${patch})
+  file(STRINGS ${patch} changed REGEX "^\\+\\+\\+ b/core/[a-z0-9_]+\\.c")
+  list(LENGTH changed count)
+  if(NOT count EQUAL 1)
+    message(FATAL_ERROR "${patch} should change one .c of core, with a line \"+++ b/core/FILE\"")
+  endif()
+  string(REGEX REPLACE "^\\+\\+\\+ b/(core/[a-z0-9_]+\\.c).*" "\\1" file "${changed}")
+  set(planted ${CMAKE_CURRENT_BINARY_DIR}/${target}.planted/${file})
+  get_filename_component(folder ${planted} DIRECTORY)
+  file(MAKE_DIRECTORY ${folder})
+  add_custom_command(
+    OUTPUT ${planted}
+    COMMAND patch --quiet --no-backup-if-mismatch --reject-file=- -o ${planted}.new
+            ${PROJECT_SOURCE_DIR}/${file} ${patch}
+    COMMAND ${CMAKE_COMMAND} -E rename ${planted}.new ${planted}
+    DEPENDS ${PROJECT_SOURCE_DIR}/${file} ${patch}
+    COMMENT "Planting ${patch}"
+    VERBATIM)
+  # The change may leave a variable or function without a use: that is the bug, not a mistake.
+  set_source_files_properties(${planted} PROPERTIES COMPILE_OPTIONS
+                                                    "-ffreestanding;-Wno-unused")
+  target_sources(${target} PRIVATE ${planted})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/core)
+endfunction()
