@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The event loop of a CPU: prepare (with the lock: queued work, whom to run, deadlines; without it:
+ * syncs), enter user mode or wait, handle the event. Split so that a test can make the steps of
+ * several CPUs in any order it likes.
+ */
+#pragma once
+
+#include <hal/core.h>
+
+#include "sched.h"
+
+/* Boot (boot.c): builds the kernel from the boot data, with the root task ready; CPU 0. The lock is
+ * not held. */
+void core_init(void);
+/* Takes part: the CPU is online from now on. */
+void cpu_enter(struct cpu *cpu);
+
+/* Chooses what the CPU does next: cpu->current, or idle if NULL. Takes and releases the lock. */
+void cpu_prepare(struct cpu *cpu);
+/* Enters user mode, or waits; returns with the event. Without the lock. */
+void cpu_run(struct cpu *cpu, struct hal_event *event);
+/* Handles the event. Takes and releases the lock. */
+void cpu_handle(struct cpu *cpu, const struct hal_event *event);
+
+/*
+ * The root task faulted: starts it anew from its image in the same process. Its threads and its
+ * memory are new, its handle table and the calls it had received are kept. A second death within a
+ * second halts the machine. (boot.c)
+ */
+void root_restart(struct process *process);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Endpoints and sessions. An endpoint lives, for callers, while a handle with AX_RIGHT_RECEIVE to
+ * it exists anywhere: that is what keeping it means. A session is known by its badge, which is
+ * unique at its endpoint until retired.
+ */
+#pragma once
+
+#include <base/tree.h>
+
+#include "call.h"
+#include "object.h"
+
+#define MEMBERS_MAX 64 /* threads that share in receiving from an endpoint */
+
+struct endpoint {
+    struct object object;
+    uint32_t receive_handles;
+    bool dead; /* no receiver's handle any more: final */
+    uint32_t member_count;
+    struct list members;        /* struct thread.in_members */
+    struct list receivers;      /* struct thread.in_receivers: waiting, first come first */
+    struct tree calls;          /* QUEUED, by call_compare */
+    struct tree sessions;       /* by badge: open and closed, not retired */
+    struct list closed;         /* struct session.in_closed: closes to announce, in order */
+    struct list interrupts;     /* struct call.in_interrupts: early answers to ask for */
+    struct list bindings;       /* struct binding.in_endpoint */
+    struct list ready_bindings; /* struct binding.ready */
+    uint64_t next_order;
+    uint64_t session_count, closed_count, queued_count, received_count;
+};
+
+enum session_state {
+    SESSION_OPEN = 0,
+    SESSION_CLOSED,    /* to be announced */
+    SESSION_ANNOUNCED, /* told, not yet retired */
+    SESSION_ENDED,     /* by the server, or retired: not listed any more */
+};
+
+struct session {
+    struct object object;
+    struct endpoint *endpoint; /* holds a ref */
+    uint64_t badge;
+    struct tree_node node; /* endpoint->sessions */
+    struct list in_closed; /* endpoint->closed */
+    uint32_t calls;        /* not answered */
+    uint8_t state;         /* enum session_state */
+    bool delivered;        /* its charge has passed to the first receiver of its handle */
+};
+
+/* Delivers as long as there is something to receive and someone who waits for it. */
+void endpoint_deliver(struct endpoint *endpoint);
+
+/* There is something to receive: sets or clears AX_SIGNAL_PENDING. */
+void endpoint_update(struct endpoint *endpoint);
+
+/*
+ * Takes the first thing to receive for a thread that is receiving, and writes it into its page.
+ * False: nothing to receive.
+ */
+bool endpoint_receive(struct endpoint *endpoint, struct thread *thread);
+
+/* A thread that waits in receive gives up; its promised slots are returned. */
+void endpoint_receive_cancel(struct thread *thread);
+
+/* The thread becomes, or stops being, a member (a thread that last received from it). LIMIT:
+ * MEMBERS_MAX. */
+MUST_USE ax_result endpoint_join(struct endpoint *endpoint, struct thread *thread);
+void endpoint_leave(struct thread *thread);
+
+struct session *session_find(const struct endpoint *endpoint, uint64_t badge);
+/* Its last handle and last unanswered call are gone, or may be: announces the close. */
+void session_check_closed(struct session *session);
+/* First delivery of its handle passes the charge to that process's account. LIMIT: it cannot. */
+MUST_USE ax_result session_recharge(struct session *session, struct account *account);
+
+/* A bound object has an edge. */
+void binding_notify(struct binding *binding, uint32_t edge);
+/* The bound object, or the endpoint, goes. */
+void binding_remove(struct binding *binding);

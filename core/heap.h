@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory for kernel objects and tables: power-of-two size classes from 32 bytes to half a page in
+ * slabs of one frame, whole runs above. Charged to an account by the class's size, one object each.
+ */
+#pragma once
+
+#include <base/list.h>
+
+#include "types.h"
+
+struct heap_class {
+    struct list partial; /* slabs with a free cell */
+    uint64_t used;       /* cells */
+};
+
+#define HEAP_CLASSES 7 /* 32, 64, ... 2048 bytes */
+
+struct heap {
+    struct heap_class classes[HEAP_CLASSES];
+    uint64_t slab_frames;
+    uint64_t used_bytes; /* all cells and runs in use, by their class's size */
+};
+
+void heap_init(void);
+
+/* Zeroed, aligned to its class (64 bytes at least from 64 bytes on). Errors: LIMIT, MEMORY. */
+MUST_USE ax_result heap_alloc(struct account *account, size_t size_bytes, void **memory);
+
+/* With the size and account of its heap_alloc. NULL: nothing. */
+void heap_free(struct account *account, void *memory, size_t size_bytes);
+
+/* What an allocation of this size is charged. */
+size_t heap_charge(size_t size_bytes);
+
+/* The charge passes to another account. LIMIT: it has not that much left, nothing changed. */
+MUST_USE ax_result heap_recharge(struct account *from, struct account *to, size_t size_bytes);

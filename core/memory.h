@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory objects: pages by index in a tree of small nodes, made at first touch. The same structure
+ * serves as a region's private overlay (no handle, no name). Frames are charged to whoever touched
+ * the page first, nodes to the object's account.
+ */
+#pragma once
+
+#include "object.h"
+
+#define MEMORY_FANOUT_SHIFT 6 /* nodes of 64 entries, 512 bytes */
+#define MEMORY_PAGES_MAX    (UINT64_C(1) << 36)
+
+struct memory {
+    struct object object;
+    uint64_t page_count;
+    uint64_t present; /* frames it holds */
+    void *root;       /* node, or the frame itself with height 0 */
+    unsigned height;
+    uint32_t flags;      /* enum ax_memory_flag */
+    struct list regions; /* struct region.in_memory: who maps it (for shrinking) */
+    uint64_t physical;   /* device registers: no frames, the range starts here; else 0 */
+    bool registers;
+    struct device *device; /* DMA memory and registers: holds a ref */
+    struct list quarantine;
+    /* The seam for pagers: who supplies absent pages. NULL: they are zero-filled at first touch.
+     * A page that must come from a pager is "absent" to loans and faults (ABSENT, and the fault
+     * path's wait), which is all that core's other files know of it. */
+    struct endpoint *pager;
+};
+
+/* An object without pages yet. One ref. */
+MUST_USE ax_result memory_make(struct account *account, uint64_t page_count,
+                               struct memory **memory);
+
+/* The frame at a page index, or NULL. */
+struct frame *memory_find(const struct memory *memory, uint64_t page);
+
+/* The first index at or after `page` that has a frame, or UINT64_MAX. Bounded by the tree's height
+ * and fan-out, not by the distance. */
+uint64_t memory_next(const struct memory *memory, uint64_t page);
+
+/* Puts a frame (its ref passes to the object) where none is. Errors: LIMIT, MEMORY (for nodes). */
+MUST_USE ax_result memory_insert(struct memory *memory, uint64_t page, struct frame *frame);
+
+/* Puts another frame where one is; the old one, with its ref, is given back. Cannot fail. */
+struct frame *memory_replace(struct memory *memory, uint64_t page, struct frame *frame);
+
+/* Takes the frame out, its ref passes to the caller; NULL: none there. Empty nodes are freed. */
+struct frame *memory_remove(struct memory *memory, uint64_t page);
+
+/* Drops frames in [first, first + count), up to *portion; true when none is left there. */
+bool memory_drop(struct memory *memory, uint64_t first, uint64_t count, unsigned *portion);

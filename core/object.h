@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all kernel objects have in common. Everything here is called with the kernel lock held.
+ *
+ * Two counts: `refs` keeps the memory alive, `handles` (each also a ref) tells whether programs can
+ * still reach it: handles in tables and in call records. When the last handle goes the object does
+ * what its type does then (a session announces its close, an endpoint without a receiver dies);
+ * when the last ref goes it is put on the work list, where its memory is given back in portions.
+ */
+#pragma once
+
+#include <base/list.h>
+
+#include "types.h"
+
+struct object {
+    uint8_t type;     /* enum ax_type */
+    bool work_queued; /* on the work list; if refs is not 0 the list holds one of them */
+    uint16_t reserved;
+    uint32_t refs;
+    uint32_t handles;
+    uint32_t signals;
+    uint32_t watch_count;
+    uint64_t id;             /* unique for ever; what programs, logs and traces see */
+    struct account *account; /* pays for the object; NULL only for the root account */
+    struct list watches;     /* struct watch.in_object */
+    struct list work;        /* in kernel->work */
+    struct binding *binding; /* event, timer, irq bound to an endpoint */
+};
+
+/* A new object has one ref, its maker's, and no handle. The memory is zeroed. */
+void object_init(struct object *object, enum ax_type type, struct account *account);
+
+void object_ref(struct object *object);
+void object_unref(struct object *object);
+
+/*
+ * A handle comes into being, or goes. Both count the ref as well. `rights` are the handle's: an
+ * endpoint counts those with AX_RIGHT_RECEIVE.
+ */
+void object_handle_ref(struct object *object, uint32_t rights);
+void object_handle_unref(struct object *object, uint32_t rights);
+
+/*
+ * Clears, then sets signals; each bit set, also one that was set before, is an edge that watches
+ * are told of.
+ */
+void object_signal(struct object *object, uint32_t clear, uint32_t set);
+
+/*
+ * Puts the object on the work list: its type's work function (work.c) will be called until it
+ * says that it is done. Takes a ref for the time, unless refs is 0 (then it is being freed).
+ */
+void object_work(struct object *object);
+
+/* Works off up to `portion` units of queued work; true if more is left. (work.c) */
+bool work_run(unsigned portion);
+bool work_is_pending(void);
+
+/*
+ * Each type's work function: does up to *portion units, takes them off, and answers whether it is
+ * done. Called when the object is on the work list, with refs 0 when it is to be freed: then the
+ * function, when done, has given back the object's memory as well.
+ */
+bool process_work(struct process *process, unsigned *portion);
+bool thread_work(struct thread *thread, unsigned *portion);
+bool endpoint_work(struct endpoint *endpoint, unsigned *portion);
+bool session_work(struct session *session, unsigned *portion);
+bool reply_work(struct reply *reply, unsigned *portion);
+bool memory_work(struct memory *memory, unsigned *portion);
+bool event_work(struct event *event, unsigned *portion);
+bool timer_work(struct timer *timer, unsigned *portion);
+bool irq_work(struct irq *irq, unsigned *portion);
+bool queue_work(struct queue *queue, unsigned *portion);
+bool device_work(struct device *device, unsigned *portion);
+bool account_work(struct account *account, unsigned *portion);
+
+/* What a type does when its last handle, or last handle with a right that counts, is gone. */
+void session_unhandled(struct session *session);
+void endpoint_handles_changed(struct endpoint *endpoint, uint32_t rights, int change);
+void process_unhandled(struct process *process);
+void reply_unhandled(struct reply *reply);
+void queue_unhandled(struct queue *queue);
+void memory_unhandled(struct memory *memory);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes: an address space and a handle table charged to an account, with threads or without.
+ *
+ *   OPEN --process_end--> ENDING (work list: threads stopped, calls given back, handles closed)
+ *        --> CORPSE (AX_SIGNAL_ENDED; memory and registers readable) --last handle or release-->
+ *        memory given back; freed with the last ref.
+ */
+#pragma once
+
+#include <abi/info.h>
+
+#include "handle.h"
+#include "object.h"
+#include "space.h"
+
+enum process_state { PROCESS_OPEN = 0, PROCESS_ENDING, PROCESS_CORPSE };
+
+/* How far an ENDING process's work has come, in this order. */
+enum ending_step { ENDING_THREADS = 0, ENDING_CALLS, ENDING_HANDLES, ENDING_DONE };
+
+struct process {
+    struct object object;
+    struct account *account; /* holds a ref: pays for its memory and what it makes */
+    struct handle_table handles;
+    struct space space;
+
+    struct list threads;                /* struct thread.in_process, all that have not been freed */
+    uint32_t live_threads;              /* that have not ended */
+    uint32_t running;                   /* on a CPU in user mode right now */
+    uint32_t suspended;                 /* count of suspends */
+    uint64_t slots[AX_THREAD_MAX / 64]; /* thread-page slots in use */
+
+    struct list
+        received; /* struct reply.in_holder: unanswered calls, in the order first received */
+    struct ax_personality personality; /* entry 0: none */
+    uint64_t next_sequence;            /* of call ids that core chooses */
+
+    uint8_t state; /* enum process_state */
+    uint8_t step;  /* enum ending_step */
+    bool released; /* the corpse's memory was given back, or is to be */
+    bool is_root;
+    bool cloning;   /* a child being filled by process_clone: no thread yet, invisible */
+    uint32_t cause; /* enum ax_cause */
+    uint32_t fault; /* enum ax_fault */
+    int64_t code;
+    uint64_t fault_address;
+    uint64_t cpu_ns;
+    uint64_t page_faults;
+};
+
+/* An open, empty process. One ref. */
+MUST_USE ax_result process_make(struct account *account, struct process **process);
+
+/*
+ * Begins the end; a process that is ending already is left as it is. Threads that run on other CPUs
+ * are kicked; all else goes on through the work list. For FAULT, HUNG and BOUNCE, the calls that
+ * its threads are serving count an instance that died of them.
+ */
+void process_end(struct process *process, enum ax_cause cause, uint32_t fault, int64_t code,
+                 uint64_t address);
+
+/* A thread left its CPU: an ENDING or suspended process may have waited for that. */
+void process_thread_left(struct process *process);
+
+/* AX_HANDLE_NONE: the thread's own process; else a handle with the rights. */
+MUST_USE ax_result process_lookup(struct thread *thread, ax_handle handle, uint32_t rights,
+                                  struct process **process);

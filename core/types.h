@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* Names that every file of core uses. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <abi/error.h>
+#include <abi/object.h>
+
+#define MUST_USE [[gnu::warn_unused_result]]
+
+struct account;
+struct binding;
+struct call;
+struct cpu;
+struct device;
+struct endpoint;
+struct event;
+struct frame;
+struct irq;
+struct memory;
+struct object;
+struct process;
+struct queue;
+struct region;
+struct reply;
+struct session;
+struct thread;
+struct timer;
+
+/*
+ * Results of a kernel call's handler beside those programs see (never stored in a register).
+ * BLOCKED: the thread waits; whoever wakes it sets its result. RESTART: the call did a bounded part
+ * of its work and is made again, after others had their turn. NO_RESULT: registers were loaded
+ * or the thread is gone; leave them alone.
+ */
+#define RESULT_BLOCKED INT64_MIN
+#define RESULT_RESTART (INT64_MIN + 1)
+#define RESULT_NONE    (INT64_MIN + 2)
+
+/*
+ * The unit of long work: pages zeroed or copied, slots looked at, objects freed. Between two
+ * such portions the kernel lock is released.
+ */
+#define WORK_PORTION 64

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Watches: who wants to know of an object's signals. A thread's watch wakes it; a queue's makes the
+ * member ready; a binding makes a message for an endpoint. At most WATCH_MAX on an object, so that
+ * telling them all stays bounded.
+ */
+#pragma once
+
+#include <base/list.h>
+
+#include "types.h"
+
+#define WATCH_MAX 1024
+
+enum watch_kind { WATCH_THREAD = 0, WATCH_QUEUE, WATCH_BINDING };
+
+struct watch {
+    struct list in_object; /* unlinked: not watching */
+    struct object *object; /* threads and bindings hold a ref; queues none (weak) */
+    uint32_t mask;
+    uint8_t kind;
+    bool exclusive;
+    void *owner; /* struct thread, struct member, struct binding */
+};
+
+/* Starts watching. LIMIT: the object has WATCH_MAX watches. Takes no ref: its owner decides. */
+MUST_USE ax_result watch_start(struct watch *watch, struct object *object, uint32_t mask,
+                               enum watch_kind kind, void *owner);
+void watch_stop(struct watch *watch);
+
+/* Tells all watches whose mask meets the bits of this edge. From object_signal only. */
+void watch_notify(struct object *object, uint32_t edge);
+
+/* An object is being freed: queue members that watch it are taken out. *portion as elsewhere. */
+bool watch_drop_all(struct object *object, unsigned *portion);
+
+/* ---- Waiting threads (wait.c) ---------------------------------------------------------------- */
+
+/* A signal a waiting thread asked for is there: ends its wait. */
+void wait_signalled(struct thread *thread, struct watch *watch);
+/* Takes a thread that waits for signals, a queue or time out of whatever it waits in. */
+void wait_cancel(struct thread *thread);

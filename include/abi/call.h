@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel calls. A call is made by calling the kernel page's first byte like a C function
+ *
+ *     ax_result kernel(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+ *                      uint64_t a4);
+ *
+ * which preserves what a C function preserves. Errors that every call can give are not repeated
+ * below: AX_ERR_HANDLE, AX_ERR_TYPE and AX_ERR_RIGHTS of each handle it takes, AX_ERR_ARGUMENT,
+ * and AX_ERR_MEMORY or AX_ERR_LIMIT where it makes something. A call that fails has had no effect.
+ *
+ * "Place" is an ax_place (object.h); the call answers the new handle. "Deadline" is absolute, in
+ * nanoseconds of the machine's clock; one that has passed means "do not block" and is answered
+ * AX_ERR_TIMEOUT; AX_TIME_NEVER waits for ever. "Buffer" is thread_page.buffer; structures of it
+ * are in info.h. A call that blocks is ended by thread_control's INTERRUPT with
+ * AX_ERR_INTERRUPTED and no effect, unless said otherwise. An interrupt that is pending when such
+ * a call begins has the same result at once.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define AX_CALL_LIST(X)                        \
+    /* handles and signals */                  \
+    X(HANDLE_CLOSE, handle_close)              \
+    X(HANDLE_TRANSFER, handle_transfer)        \
+    X(HANDLE_LIST, handle_list)                \
+    X(OBJECT_INFO, object_info)                \
+    X(OBJECT_CREATE, object_create)            \
+    X(OBJECT_WAIT, object_wait)                \
+    X(OBJECT_WAIT_MANY, object_wait_many)      \
+    X(OBJECT_SIGNAL, object_signal)            \
+    /* IPC */                                  \
+    X(CALL, call)                              \
+    X(REPLY_RECEIVE, reply_receive)            \
+    X(FORWARD, forward)                        \
+    X(REPLY_CONTROL, reply_control)            \
+    X(LOAN_READ, loan_read)                    \
+    X(LOAN_WRITE, loan_write)                  \
+    X(LOAN_MAP, loan_map)                      \
+    X(ENDPOINT_LIST, endpoint_list)            \
+    X(ENDPOINT_BIND, endpoint_bind)            \
+    X(SESSION_CREATE, session_create)          \
+    X(SESSION_RETIRE, session_retire)          \
+    X(SESSION_SIGNAL, session_signal)          \
+    X(SESSION_IDENTIFY, session_identify)      \
+    /* memory */                               \
+    X(MEMORY_CREATE, memory_create)            \
+    X(MEMORY_RESIZE, memory_resize)            \
+    X(MEMORY_MAP, memory_map)                  \
+    X(MEMORY_UNMAP, memory_unmap)              \
+    X(MEMORY_PROTECT, memory_protect)          \
+    X(MEMORY_LIST, memory_list)                \
+    X(FUTEX_WAIT, futex_wait)                  \
+    X(FUTEX_WAKE, futex_wake)                  \
+    X(FUTEX_REQUEUE, futex_requeue)            \
+    /* processes and threads */                \
+    X(ACCOUNT_CREATE, account_create)          \
+    X(ACCOUNT_TRANSFER, account_transfer)      \
+    X(PROCESS_CREATE, process_create)          \
+    X(PROCESS_CLONE, process_clone)            \
+    X(PROCESS_END, process_end)                \
+    X(PROCESS_CONTROL, process_control)        \
+    X(PROCESS_COPY, process_copy)              \
+    X(THREAD_CREATE, thread_create)            \
+    X(THREAD_EXIT, thread_exit)                \
+    X(THREAD_CONTROL, thread_control)          \
+    X(RESUME, resume)                          \
+    /* events, queues, devices, the machine */ \
+    X(TIMER_SET, timer_set)                    \
+    X(QUEUE_CONTROL, queue_control)            \
+    X(QUEUE_WAIT, queue_wait)                  \
+    X(DEVICE_CREATE, device_create)            \
+    X(DEVICE_PORT, device_port)                \
+    X(DEVICE_MEMORY, device_memory)            \
+    X(DEVICE_RESET, device_reset)              \
+    X(IRQ_CREATE, irq_create)                  \
+    X(SYSTEM_CONTROL, system_control)
+
+enum ax_call {
+#define X(upper, lower) AX_CALL_##upper,
+    AX_CALL_LIST(X)
+#undef X
+        AX_CALL_COUNT,
+};
+
+/* ---- Handles and signals ---------------------------------------------------------------------
+
+handle_close(handle)
+    Closes it. A reply handle: the call is answered AX_ERR_DROPPED. The last handle of a session:
+    its close is queued at the endpoint before this returns.
+
+handle_transfer(source process, handle, place, rights, enum ax_transfer flags)
+    Copies a handle of the source's table (AX_HANDLE_NONE: the caller's; else a process with
+    AX_RIGHT_HANDLES, which may have no threads) to a place, with at most `rights`; with
+    AX_TRANSFER_MOVE it leaves the source in the same step. Needs AX_RIGHT_COPY or AX_RIGHT_MOVE on
+    the handle. A reply handle cannot be transferred (AX_ERR_TYPE). Answers the new handle.
+    Errors: EXISTS, NOT_FOUND (with AX_TRANSFER_SLOT: the slot is empty), ENDED.
+
+handle_list(process, first slot)
+    Lists the process's handles (AX_RIGHT_HANDLES; AX_HANDLE_NONE: the caller's) from the first slot
+    on into the buffer as struct ax_handle_info. Answers how many; 0: none are left. One call looks
+at a bounded number of slots: the last entry may be a hint of type AX_TYPE_NONE: go on from its
+slot.
+
+object_info(handle)
+    Fills struct ax_object_info in the buffer. Any handle will do; what tells of a process's or
+    thread's inside needs AX_RIGHT_INSPECT and reads zero without.
+
+object_create(type, argument, place)
+    Makes an endpoint, event (argument: its first signals), timer or queue, with all rights.
+
+object_wait(handle, mask, deadline)
+    Waits (AX_RIGHT_WAIT) until the object has a signal of the mask; answers those it has.
+    Blocks. Errors: TIMEOUT, INTERRUPTED, HANDLE if the last handle is closed meanwhile? no: the
+    wait holds the object until it ends.
+
+object_wait_many(count, deadline)
+    The same for up to AX_WAIT_MAX struct ax_wait_item in the buffer; answers the index of one that
+    is ready, and sets `seen` in each. With count 0 it sleeps until the deadline and answers
+    TIMEOUT; with a deadline in the past besides, it lets other threads of its priority run first.
+
+object_signal(handle, clear, set)
+    Event (AX_RIGHT_SIGNAL): clears, then sets bits, each set bit a new edge; no server is asked
+    and nothing is buffered but the bits. Irq (AX_RIGHT_ACK): clearing AX_SIGNAL_FIRED acknowledges
+    and unmasks. Timer (AX_RIGHT_WRITE): clearing AX_SIGNAL_FIRED. No other bits of these two.
+
+---- IPC ----------------------------------------------------------------------------------------
+
+call(session)
+    Sends thread_page.ipc.message through the session (AX_RIGHT_CALL) and blocks until it is
+    answered; the answer takes its place. Everything is copied and resolved before it blocks:
+handles (copies; those marked move leave the caller when the call is answered), loans (ranges below
+    AX_PROGRAM_END; the pages need not be there).
+    Answers 0 when the server replied. Errors before anything was sent: PEER_CLOSED, DEADLOCK,
+    INTERRUPTED, TIMEOUT, ADDRESS (a loan outside user space), LIMIT (no room for the accepted
+    handles). After: DROPPED, FAULTED, PEER_CLOSED, ADDRESS (the server met a bad address in a
+loan), ACCEPT (the receiver takes fewer handles; nothing was delivered). Interrupt and deadline: not
+yet received, it is withdrawn (INTERRUPTED, TIMEOUT, no effect); received, the server is asked to
+answer soon and the caller waits on.
+
+reply_receive(reply, endpoint)
+    Answers `reply` (AX_HANDLE_NONE: nothing to answer) with thread_page.ipc.message and the reply
+    parameters, then receives from `endpoint` (AX_RIGHT_RECEIVE; AX_HANDLE_NONE: does not receive,
+    answers 0). The call the thread was serving and did not answer becomes parked. Room for the
+reply handle and `accept` handles is reserved before it blocks, so that a delivery cannot fail.
+    Errors of the reply, in which case nothing was received and the reply handle stays: CALLER_DEAD
+    (the handle is closed all the same), ABSENT (a page of loan 1 is not there: reply_control
+FAULT), ADDRESS (loan 1 or `data` is bad), NOT_FOUND (no session has a change's badge). Delivered in
+this order: interrupts of received calls, closes, bound events, calls by priority and age,
+redelivered ones first. Blocks; errors: TIMEOUT, INTERRUPTED, each with the reply done.
+
+forward(reply, session)
+    Passes a received call on, as it came, to the endpoint of a session of the caller
+(AX_RIGHT_CALL); the receiver sees that session's badge, the first caller's label, id and loans. The
+reply handle is gone. Errors: CALLER_DEAD (handle closed), PEER_CLOSED, DEADLOCK; the handle stays.
+
+reply_control(reply, enum ax_reply_op, loan, offset)
+    AX_REPLY_FAULT: gives the call back because a page of a loan at this offset is absent; core
+makes it present on the caller's behalf and delivers the call again, same id, AX_MESSAGE_RETRIED; a
+bad address ends the call with ADDRESS. AX_REPLY_SERVE: the thread takes up a parked call: it
+inherits the caller's priority and its death counts against the call. Errors: CALLER_DEAD, ARGUMENT.
+
+loan_read(reply, loan, offset, address, size)   loan_write(reply, loan, offset, address, size)
+    Copies from or to the lent range into or out of the caller's own memory. Never waits. Answers
+the bytes copied, short at the loan's end. Errors: CALLER_DEAD, RIGHTS (the loan's access), ADDRESS
+    (own address bad), ABSENT (the lent page needs its pager, or is a bad address: reply_control
+    FAULT).
+
+loan_map(reply, loan, offset, size)
+    Maps whole pages that cover that part of the loan into the caller's space, populated and pinned;
+    answers the address of the first byte. They stay until memory_unmap or the reply (which unmaps
+    them), whatever the lender does. At most AX_LOAN_MAP_PAGES. Errors: as loan_read, LIMIT.
+
+endpoint_list(endpoint, enum ax_list_kind, cursor)
+    Lists (AX_RIGHT_SESSIONS) into the buffer as struct ax_session_info, ascending by badge from the
+    cursor on: live sessions, closed ones not yet retired; or the calls waiting to be redelivered
+    (cursor: how many to pass over). Answers how many entries.
+
+endpoint_bind(endpoint, object, mask, cookie)
+    Signals of the mask of an event, timer or irq (AX_RIGHT_WAIT) come as messages to the endpoint
+    (AX_RIGHT_RECEIVE) with the cookie as badge; a new instance gets each of them once. The binding
+    takes from the event the bits it delivers (for irq and timer they stay until acknowledged). One
+    binding an object (EXISTS); mask 0 unbinds.
+
+session_create(endpoint, badge, signals, place)
+    A session with that badge (AX_RIGHT_SESSIONS) and first signals. EXISTS: the badge is live or
+not retired. Rights of the handle: CALL, WAIT, COPY, MOVE. The charge passes to the process that
+first receives the handle.
+
+session_retire(endpoint, badge, enum ax_retire flags)
+    Forgets a closed session (STATE if it is still open). AX_RETIRE_END: ends an open one: its
+    holders see AX_SIGNAL_PEER_CLOSED, their calls PEER_CLOSED, queued ones too; nothing is
+announced.
+
+session_signal(endpoint, badge, clear, set)   AX_RIGHT_SESSIONS. Errors: NOT_FOUND.
+
+session_identify(endpoint, handle)
+    Is this handle (any rights) a session of this endpoint (AX_RIGHT_SESSIONS)? thread_page.ipc.
+    message.badge tells which. NOT_FOUND: it is something else.
+
+---- Memory -------------------------------------------------------------------------------------
+
+memory_create(page count, enum ax_memory_flag, place)
+    Zero-filled pages, made at first touch (AX_MEMORY_CONTIGUOUS: at once, in one run).
+
+memory_resize(memory, page count)
+    AX_RIGHT_RESIZE. Pages cut off vanish from every mapping; touching them is AX_FAULT_BEYOND.
+    STATE: contiguous or device memory.
+
+memory_map(process, memory)
+    Maps with struct ax_map_request in the buffer, into `process` (AX_HANDLE_NONE: self; else
+    AX_RIGHT_SPACE). AX_HANDLE_NONE as memory: fresh private zero pages. Answers the address.
+    The access asked for needs the same rights on the memory; AX_MAP_PRIVATE: only READ, and writes
+    stay private (copy on write). Write with execute: ARGUMENT. EXISTS: the range is taken (unless
+    AX_MAP_REPLACE). LIMIT: no range is free.
+
+memory_unmap(process, address, size)   Unmaps what is mapped in the range, whole pages.
+memory_protect(process, address, size, prot)
+    NOT_FOUND: a page of the range is not mapped (pages before it have changed, as with mprotect).
+    RIGHTS: more than the mapping's handle allowed.
+memory_list(process, address)
+    Regions from the address on, into the buffer as struct ax_region_info; answers how many
+    (AX_RIGHT_INSPECT, AX_HANDLE_NONE: self).
+
+futex_wait(address, value, bits, deadline)
+    Blocks while the 32-bit word there (aligned) holds the value. AGAIN: it holds another.
+futex_wake(address, count, bits)   Wakes up to count waiters of which a bit matches; how many.
+futex_requeue(address, wake count, target, move count, value)
+    If the word still holds the value (AGAIN), wakes, then moves waiters to the target; how many in
+    all.
+
+---- Processes and threads ----------------------------------------------------------------------
+
+account_create(account, bytes, objects, place)
+    A new account; its limits come out of the given one (AX_RIGHT_CHARGE; AX_HANDLE_NONE: the
+caller's own) and go back to it at the end. LIMIT: it has not that much left. account_transfer(from,
+to, bytes, objects)   Moves unused limit (AX_RIGHT_CHARGE on both).
+
+process_create(account, place)   An empty process that the account (AX_HANDLE_NONE: own) pays for.
+
+process_clone(entry, stack, argument, place)
+    A copy of the calling process with one thread (label, priority and thread-page slot of the
+    caller, fs_base too, other registers as for thread_create): private memory copy-on-write, shared
+    memory shared, handles at the same index and generation except replies, devices and not-cloned
+    ones. Loans mapped here are not. Answers the child's process handle.
+
+process_end(process, enum ax_cause, code)
+    Ends it (AX_RIGHT_CONTROL; AX_HANDLE_NONE: the caller's own, does not return). Its received
+calls go back, its handles close, then AX_SIGNAL_ENDED; memory and registers stay readable until the
+    last process handle is closed.
+
+process_control(process, enum ax_process_op, a, b)
+    SUSPEND, RESUME (CONTROL; counted; a suspended process's blocked calls go on, but nothing of it
+    runs), LABEL (SET_LABEL; a: thread slot or AX_ALL_THREADS, b: label), PERSONALITY (THREADS;
+    struct ax_personality in the buffer), THREAD (INSPECT; a: slot, b: place; answers a handle to
+that thread with the rights that the process handle has), RELEASE (CONTROL: gives the corpse's
+memory back now).
+
+process_copy(process, address, own address, size, direction)
+    Reads (0; AX_RIGHT_INSPECT) or writes (1; AX_RIGHT_CHANGE, also to read-only private pages, as a
+    debugger must) another process's memory. Answers bytes copied; ADDRESS if none.
+
+thread_create(process, entry, stack, argument, place)
+    A thread in `process` (AX_HANDLE_NONE: self; else AX_RIGHT_THREADS), with the caller's label and
+    priority, runnable. LIMIT: AX_THREAD_MAX.
+thread_exit(clear address, code)
+    Ends the calling thread; when it can no longer touch its stack, core writes a 32-bit zero to the
+    address (0: none) and wakes one futex waiter there. The last thread's exit ends the process.
+thread_control(thread, enum ax_thread_op, value)
+    On AX_HANDLE_NONE (self) or a thread (CONTROL; registers: INSPECT, CHANGE). INTERRUPT, TAKE
+    (answers 1 and forgets a pending interrupt; self only), PRIORITY (0 lowest to 63; not above the
+    caller's own base priority), AFFINITY (mask of CPUs), GET_REGS, SET_REGS (struct ax_regs in the
+    buffer; STATE while it runs or is inside a call).
+
+resume(frame)
+    Loads every register from thread_page.program (0) or .recovery (1), checked, and goes on there.
+    Does not return. With an interrupt pending and frame 0, delivers it at once instead.
+
+---- Events, queues, devices, the machine -------------------------------------------------------
+
+timer_set(timer, deadline)   AX_RIGHT_WRITE. AX_TIME_NEVER disarms. Clears AX_SIGNAL_FIRED.
+
+queue_control(queue, op and mode, handle, mask, cookie)
+    AX_QUEUE_ADD (handle: AX_RIGHT_WAIT), CHANGE, REMOVE a member, known by its cookie (EXISTS,
+    NOT_FOUND); queue: AX_RIGHT_WRITE. The queue holds the object weakly: its end removes it. LIMIT:
+    nesting deeper than 5; DEADLOCK: a cycle.
+queue_wait(queue, max, deadline)
+    AX_RIGHT_READ. Up to max (1 to AX_QUEUE_MAX) struct ax_queue_event in the buffer; answers how
+    many. Blocks.
+
+device_create(device, enum ax_device_kind, base, size, place)
+    A part of a device's range (AX_RIGHT_WRITE on it).
+device_port(device, port, width | direction, value)   Port input (0: READ) and output (1: WRITE).
+device_memory(device, page count or offset, flags, place)
+    AX_DEVICE_REGISTERS: memory of the device's registers; AX_DEVICE_DMA: a contiguous, pinned run
+of RAM, whose physical address object_info tells; not reused before device_reset.
+device_reset(device)   The device was reset: freed DMA memory may be used again. (WRITE)
+irq_create(device, line, place)   An interrupt line in the device's range. EXISTS: it is in use.
+
+system_control(device, enum ax_system_op, a, b)
+    On the device of kind AX_DEVICE_SYSTEM: LOG_WRITE (a bytes of the buffer), LOG_READ (from
+position a), COUNTERS, TRACE (a: mask), TRACE_READ, HALT (a: code), ENTROPY (a bytes into the
+buffer).
+
+---------------------------------------------------------------------------------------------- */

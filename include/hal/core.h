@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What core offers to the machine below it. */
+#pragma once
+
+#include <stdint.h>
+
+#include <hal/hal.h>
+
+/* Called once, on CPU 0, when the machine is ready. Never returns. */
+_Noreturn void core_start(void);
+
+/* Called on each other CPU that hal_cpu_start started. Never returns. */
+_Noreturn void core_cpu_main(void);
+
+/*
+ * A zeroed frame for a translation table of the space, charged to the space's process; 0: none.
+ * Only from inside hal_space_create and hal_space_map.
+ */
+uint64_t core_table_alloc(struct hal_space *space);
+
+/* Gives such a frame back. Only from inside hal_space_unmap and hal_space_destroy. */
+void core_table_free(struct hal_space *space, uint64_t physical);
