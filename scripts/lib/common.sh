@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034  # what this file sets is used by those who source it
 # Sourced by every script here: messages, the commands we print, the package list.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
