@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: MIT
 """The tidy check itself: each rule complains about a bad snippet and not about a good one."""
 
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 
 import ctext
 import tidy
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts/lib"))
+import summary  # noqa: E402
 
 SPDX = "/* SPDX-License-Identifier: MIT */\n"
 
@@ -175,6 +179,23 @@ class CText(unittest.TestCase):
         self.assertEqual(ctext.includes('/*\n#include <a.h>\n*/\n#include "b.h"\n'),
                          [(4, '"', "b.h")])
         self.assertEqual(ctext.bare('a("// x /*"); /* y */').count("x"), 0)
+
+
+class Summary(unittest.TestCase):
+    """scripts/test believes what this counts."""
+
+    def test_counts(self):
+        check = "{}%: Checks: 5, Failures: {}, Errors: {}\n"
+        for output, good, expected in [
+            ("", True, (1, 0)),
+            ("", False, (0, 1)),
+            (check.format(100, 0, 0), True, (5, 0)),
+            (check.format(40, 1, 2), False, (2, 3)),
+            (check.format(100, 0, 0) * 2, False, (10, 1)),  # failed outside its checks
+            ("x\n7 passed, 2 failed\n", False, (7, 2)),
+            ("7 passed, 0 failed\n", False, (7, 1)),
+        ]:
+            self.assertEqual(summary.count(output, good), expected, output)
 
 
 if __name__ == "__main__":
