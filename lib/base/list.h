@@ -101,16 +101,16 @@ static inline void list_splice(struct list *list, struct list *other)
  * body must not remove the current entry from the list; in list_for_each_safe it may, but not
  * the one after it.
  */
-#define list_for_each(entry, list, member)                                       \
-    for (struct list *entry##_node = (list)->next;                               \
-         ((entry) = entry##_node != (list)                                       \
+#define list_for_each(entry, head, member)                                       \
+    for (struct list *entry##_node = (head)->next;                               \
+         ((entry) = entry##_node != (head)                                       \
                         ? list_entry(entry##_node, __typeof__(*(entry)), member) \
                         : NULL) != NULL;                                         \
          entry##_node = entry##_node->next)
 
-#define list_for_each_safe(entry, list, member)                                         \
-    for (struct list *entry##_node = (list)->next, *entry##_after = entry##_node->next; \
-         ((entry) = entry##_node != (list)                                              \
+#define list_for_each_safe(entry, head, member)                                         \
+    for (struct list *entry##_node = (head)->next, *entry##_after = entry##_node->next; \
+         ((entry) = entry##_node != (head)                                              \
                         ? list_entry(entry##_node, __typeof__(*(entry)), member)        \
                         : NULL) != NULL;                                                \
          entry##_node = entry##_after, entry##_after = entry##_node->next)
