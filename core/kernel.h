@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include <abi/info.h>
+#include <abi/root.h>
 #include <hal/hal.h>
 
 #include "frame.h"
@@ -17,24 +18,37 @@
 #include "sched.h"
 #include "types.h"
 
+/* The root task (boot.c). */
+struct root {
+    struct process *process;
+    struct ax_boot_page *page; /* core's window on it */
+    const struct ax_root_image *image;
+    uint64_t image_bytes;
+    uint8_t step;     /* enum root_step: how far a restart has come */
+    uint64_t loaded;  /* pages of the image that are in place */
+    uint64_t died_ns; /* when it last died; meaningful once page->root_restarts is not 0 */
+};
+
 struct kernel {
     _Atomic uint32_t lock; /* the kernel lock: the CPU's id plus one, or 0 */
     bool fast_ipc;         /* the short path is tried first */
     bool halting;
     uint32_t cpu_count;
-    struct cpu cpus[AX_CPU_MAX];
+    struct cpu *cpus; /* cpu_count of them */
 
     struct frames frames;
     struct heap heap;
-    struct list work; /* struct object.work */
-    uint64_t next_id; /* object ids; never reused */
+    struct list work;    /* struct object.work */
+    struct list corpses; /* struct process.in_corpses */
+    struct list objects; /* struct object.all: every object there is, oldest first */
+    uint64_t next_id;    /* object ids; never reused */
     struct account *root_account;
-    struct process *root;
-    uint64_t root_died_ns; /* when the root task last died; 0: never */
+    struct root root;
     uint64_t physical_kernel_page;
     struct tree futexes; /* struct thread.futex_node */
     uint64_t futex_sequence;
     struct irq *irqs[IRQ_MAX];
+    uint64_t fail_countdown; /* tests: the allocation that counts it down to 0 fails; 0: off */
 
     struct ax_counters counters;
     struct log log;
@@ -44,8 +58,17 @@ struct kernel {
 /* Set at boot to the same place every time; the only variable core has. */
 extern struct kernel *kernel;
 
+/* Asked first by frame_alloc and heap_alloc: true if this allocation is to fail. */
+static inline bool alloc_fails(void)
+{
+    return kernel->fail_countdown != 0 && --kernel->fail_countdown == 0;
+}
+
 void kernel_lock(void);
 void kernel_unlock(void);
 
 /* The CPU that runs this. */
-struct cpu *cpu_this(void);
+static inline struct cpu *cpu_this(void)
+{
+    return &kernel->cpus[hal_cpu_id()];
+}

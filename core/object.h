@@ -25,6 +25,7 @@ struct object {
     struct account *account; /* pays for the object; NULL only for the root account */
     struct list watches;     /* struct watch.in_object */
     struct list work;        /* in kernel->work */
+    struct list all;         /* in kernel->objects, until freed */
     struct binding *binding; /* event, timer, irq bound to an endpoint */
 };
 
