@@ -4,7 +4,7 @@
  * pays and at least one ref; refs above one mean sharing by copy-on-write, or a loan that is mapped
  * (each of those counts a pin as well: refs - pins == 1 is exclusive ownership).
  * A freed frame is not used again while a translation to it may be in force somewhere: it waits
- * until every CPU that had a hal_space_sync outstanding has finished it.
+ * until every change of a space that was made before it was freed is in force (space_sync_begin).
  */
 #pragma once
 
@@ -12,16 +12,26 @@
 
 #include "types.h"
 
-#define FRAME_ORDERS 20 /* runs of 1 to 2^19 pages: 2 GiB */
+#define FRAME_ORDERS 15 /* runs of 1 to 2^14 pages: 64 MiB; bounds what is made with one call */
 
-enum frame_state { FRAME_RESERVED = 0, FRAME_FREE, FRAME_USED, FRAME_WAITING };
+enum frame_state {
+    FRAME_RESERVED = 0,
+    FRAME_FREE,   /* begins a free run */
+    FRAME_INSIDE, /* of a free run, not its first */
+    FRAME_USED,
+    FRAME_SLAB, /* USED by the heap for small cells */
+    FRAME_WAITING,
+};
 
 struct frame {
-    struct list link;        /* free list of its order, or the waiting list */
-    struct account *account; /* USED: who pays; NULL: core itself (heap slabs) */
-    uint32_t refs;
+    struct list link; /* FREE: of its order; WAITING; SLAB: those with a free cell */
+    union {
+        struct account *account; /* USED: who pays; NULL: core itself, or the heap's user */
+        void *free_cell;         /* SLAB */
+    };
+    uint32_t refs; /* SLAB: cells in use */
     uint16_t pins;
-    uint8_t order; /* FREE: of the run it begins */
+    uint8_t order; /* FREE: of the run; SLAB: the class */
     uint8_t state;
 };
 
@@ -34,9 +44,15 @@ struct frames {
     uint64_t total_count;   /* pages handed to frame_add_range */
     struct list waiting[2]; /* [0] freed since the last snapshot, [1] wait for `waited_for` */
     uint64_t waiting_count;
-    uint64_t waited_for;      /* CPUs whose sync the frames in waiting[1] wait for */
-    _Atomic uint64_t syncing; /* CPUs that have a sync outstanding */
+    uint64_t waited_for; /* the last change that the frames in waiting[1] wait for */
+
+    /* Spaces with changes that may not be in force everywhere (space.h). */
+    uint64_t changes;  /* how many there ever were */
+    struct list dirty; /* struct space.dirty; each holds its process */
 };
+
+/* Boot: nothing free yet; `all`, zeroed, describes page_count pages from base_page on. */
+void frame_init(struct frame *all, uint64_t base_page, uint64_t page_count);
 
 /* Boot: hands a range of RAM, page aligned, to the allocator. frames->all covers it. */
 void frame_add_range(uint64_t base, uint64_t size_bytes);
@@ -50,7 +66,8 @@ void frame_ref(struct frame *frame);
 /* The last unref uncharges and frees. */
 void frame_unref(struct frame *frame);
 
-/* Moves waiting frames on; called in the loop after syncs. True if some were freed. */
+/* Moves waiting frames on; called in the loop after syncs, and whenever memory is short. True if
+ * some were freed. */
 bool frame_reclaim(void);
 
 struct frame *frame_at(uint64_t physical); /* NULL: not RAM of ours */

@@ -19,10 +19,13 @@ struct memory {
     unsigned height;
     uint32_t flags;      /* enum ax_memory_flag */
     struct list regions; /* struct region.in_memory: who maps it (for shrinking) */
-    uint64_t physical;   /* device registers: no frames, the range starts here; else 0 */
+    uint64_t region_count;
+    uint64_t untrimmed; /* the first so many of them may still show pages that were cut off */
+    uint64_t physical;  /* device registers: no frames, the range starts here; else 0 */
     bool registers;
-    struct device *device; /* DMA memory and registers: holds a ref */
-    struct list quarantine;
+    struct device *device;  /* DMA memory and registers: holds a ref */
+    struct list quarantine; /* device->quarantine: its last ref is gone; to let it go, take it out,
+                               set `device` to NULL and call object_work */
     /* The seam for pagers: who supplies absent pages. NULL: they are zero-filled at first touch.
      * A page that must come from a pager is "absent" to loans and faults (ABSENT, and the fault
      * path's wait), which is all that core's other files know of it. */
@@ -48,6 +51,10 @@ struct frame *memory_replace(struct memory *memory, uint64_t page, struct frame 
 
 /* Takes the frame out, its ref passes to the caller; NULL: none there. Empty nodes are freed. */
 struct frame *memory_remove(struct memory *memory, uint64_t page);
+
+/* Gives an object without pages all of them, in one run; charged to `account`. Errors: LIMIT (also:
+ * more than a run can have), MEMORY; then it has none. */
+MUST_USE ax_result memory_fill(struct memory *memory, struct account *account);
 
 /* Drops frames in [first, first + count), up to *portion; true when none is left there. */
 bool memory_drop(struct memory *memory, uint64_t first, uint64_t count, unsigned *portion);

@@ -27,8 +27,7 @@ struct cpu {
     struct tree due;                       /* struct due.node */
     uint64_t due_sequence;
     uint64_t deadline_ns; /* what the hardware timer is set to */
-    struct list dirty;  /* struct space.dirty: to sync before user mode; their processes are held */
-    uint64_t locked_ns; /* when it took the kernel lock */
+    uint64_t locked_ns;   /* when it took the kernel lock */
 };
 
 /* A new or blocked thread can run: queues it, prods a CPU if that one should look. */

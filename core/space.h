@@ -27,7 +27,8 @@ struct region {
     uint32_t prot;         /* enum ax_prot */
     uint32_t allowed;      /* most that memory_protect may give */
     bool is_private;
-    bool is_loan;         /* made by loan_map: frames pinned, not cloned */
+    bool is_loan;         /* made by loan_map: frames pinned, not cloned, goes as a whole */
+    struct reply *reply;  /* loan maps: whose */
     struct list in_reply; /* loan maps: reply->maps */
 };
 
@@ -36,11 +37,19 @@ struct space {
     uint64_t region_count;
     struct hal_space hal;
     bool created;         /* hal_space_create was done */
-    struct list dirty;    /* kernel's list of spaces to sync before this CPU enters user mode */
+    uint32_t syncing;     /* CPUs that are in hal_space_sync for it */
+    bool destroying;      /* space_destroy waits for them */
+    struct list dirty;    /* kernel->frames.dirty */
+    uint64_t synced;      /* dirty: its changes up to this one are in force */
+    uint64_t place;       /* where to look for a free place next */
     uint64_t table_pages; /* frames of translation tables */
 };
 
+/* No region, no machine space yet. */
 void space_init(struct process *process);
+/* Before a thread is made: the machine's space, with the kernel page. Once made it stays. Errors:
+ * MEMORY. */
+MUST_USE ax_result space_create(struct process *process);
 /* Removes up to *portion pages and regions; true when nothing is left but the HAL's tables. */
 bool space_clear(struct process *process, unsigned *portion);
 /* After space_clear: gives the tables back. No thread of it exists. */
@@ -51,11 +60,17 @@ struct region *space_find(struct process *process, uint64_t address);
 struct region *space_next(struct process *process, uint64_t address);
 
 /*
- * A region; memory NULL: anonymous. `address` 0: at any free place below AX_PROGRAM_END. All
- * checked by the caller but EXISTS (taken) and LIMIT (no place, account). Answers the address in
- * *address.
+ * Finds a free place below AX_PROGRAM_END: looks at a bounded number of regions a call and answers
+ * RESULT_RESTART if that was not enough. *looked: 0 at first, kept until then. Errors: LIMIT.
  */
-MUST_USE ax_result space_map(struct process *process, uint64_t *address, uint64_t page_count,
+MUST_USE ax_result space_place(struct process *process, uint64_t page_count, uint64_t *looked,
+                               uint64_t *address);
+
+/*
+ * A region (*region, if not NULL); memory NULL: anonymous, and then is_private. All checked by the
+ * caller but EXISTS (taken) and LIMIT, MEMORY.
+ */
+MUST_USE ax_result space_map(struct process *process, uint64_t address, uint64_t page_count,
                              struct memory *memory, uint64_t offset, uint32_t prot,
                              uint32_t allowed, bool is_private, struct region **region);
 
@@ -68,14 +83,40 @@ MUST_USE ax_result space_unmap(struct process *process, uint64_t address, uint64
 void region_remove(struct region *region);
 
 /*
- * Copies the parent's regions from *cursor (an address) on into the child, copy-on-write, up to
- * *portion pages; 1: done, 0: more; LIMIT, MEMORY. *page: progress within the region at *cursor.
+ * Copies the parent's regions from *cursor (an address, 0 at first) on into the child,
+ * copy-on-write, up to *portion pages and regions; 1: done, 0: more; LIMIT, MEMORY.
  */
 MUST_USE ax_result space_clone(struct process *parent, struct process *child, uint64_t *cursor,
-                               uint64_t *page, unsigned *portion);
+                               unsigned *portion);
 
-/* Translations of the space were removed or reduced: sync before the next entry to user mode. */
+/* ---- Changes that must reach all CPUs -------------------------------------------------------- */
+
+/*
+ * Translations of the space are about to be removed or reduced: call it before the hal_space
+ * function that does so, so that table frames given back there wait as well.
+ *
+ * Changes are numbered. Before a CPU enters user mode every change made so far must be in force,
+ * whichever CPU made it (a call begun here may be finished, or its effect be seen, there). So each
+ * CPU, with the lock held,
+ *
+ *     uint64_t until = kernel->frames.changes;
+ *     while ((process = space_sync_begin(until, &change)) != NULL) {
+ *         kernel_unlock();
+ *         hal_space_sync(&process->space.hal);
+ *         kernel_lock();
+ *         space_sync_end(process, change);
+ *     }
+ *     frame_reclaim();
+ *
+ * Two CPUs may sync the same space at a time: neither can rely on what the other has not finished.
+ */
 void space_dirty(struct process *process);
+
+/* A space with changes up to `until` that may not be in force, held; NULL: there is none. */
+struct process *space_sync_begin(uint64_t until, uint64_t *change);
+void space_sync_end(struct process *process, uint64_t change);
+/* Are all changes up to this one in force? */
+bool space_is_synced(uint64_t change);
 
 /* ---- Pages (fault.c) ------------------------------------------------------------------------- */
 
