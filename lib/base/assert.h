@@ -10,5 +10,8 @@
  */
 _Noreturn void assert_failed(const char *expression, const char *file, int line);
 
-#define ASSERT(expr) \
-    (__builtin_expect(!!(expr), 1) ? (void)0 : assert_failed(#expr, __FILE__, __LINE__))
+#define ASSERT(expr)                                  \
+    do {                                              \
+        if (__builtin_expect(!(expr), 0))             \
+            assert_failed(#expr, __FILE__, __LINE__); \
+    } while (0)

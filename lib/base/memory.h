@@ -5,9 +5,15 @@
 
 /*
  * The four functions the compiler itself emits calls to. They behave as standard C says and are
- * defined by whatever the code is linked with: a libc on a host, the machine elsewhere.
+ * defined by whatever the code is linked with: a libc on a host, the machine elsewhere. A host
+ * program, such as a test, may include this and its libc's header.
  */
-void *memcpy(void *restrict destination, const void *restrict source, size_t size);
-void *memmove(void *destination, const void *source, size_t size);
-void *memset(void *destination, int byte, size_t size);
-int memcmp(const void *a, const void *b, size_t size);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wredundant-decls"
+/* NOLINTBEGIN(readability-redundant-declaration) */
+void *memcpy(void *restrict, const void *restrict, size_t);
+void *memmove(void *, const void *, size_t);
+void *memset(void *, int, size_t);
+int memcmp(const void *, const void *, size_t);
+/* NOLINTEND(readability-redundant-declaration) */
+#pragma GCC diagnostic pop

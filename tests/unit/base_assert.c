@@ -15,7 +15,7 @@ END_TEST
 
 START_TEST(takes_a_pointer_as_a_truth)
 {
-    int object;
+    int object = 0;
     int *pointer = &object;
     ASSERT(pointer);
 }

@@ -29,8 +29,7 @@ START_TEST(mixing_spreads_each_bit)
             uint64_t difference = hash_mix(value) ^ hash_mix(value ^ UINT64_C(1) << bit);
             changed += __builtin_popcountll(difference);
         }
-        ck_assert_int_gt(changed, 256 * 28);
-        ck_assert_int_lt(changed, 256 * 36);
+        ck_assert(changed > 256 * 28 && changed < 256 * 36);
     }
 }
 END_TEST
@@ -77,11 +76,12 @@ END_TEST
 START_TEST(place_in_memory_does_not_count)
 {
     unsigned char bytes[32 + 8];
-    uint64_t expected = hash_bytes("a text of several words", 23, 7);
+    static const char text[] = "a text of several words";
+    uint64_t expected = hash_bytes(text, sizeof(text), 7);
     for (size_t offset = 0; offset < 8; offset++) {
         memset(bytes, (int)offset, sizeof(bytes));
-        memcpy(bytes + offset, "a text of several words", 23);
-        ck_assert_uint_eq(hash_bytes(bytes + offset, 23, 7), expected);
+        memcpy(bytes + offset, text, sizeof(text));
+        ck_assert_uint_eq(hash_bytes(bytes + offset, sizeof(text), 7), expected);
     }
 }
 END_TEST
@@ -90,7 +90,7 @@ END_TEST
 START_TEST(counters_fill_a_table_evenly)
 {
     int buckets[64] = {0};
-    for (uint64_t key = 0; key < 64 * 100; key++)
+    for (uint64_t key = 0; key < 6400; key++)
         buckets[hash_bytes(&key, sizeof(key), 0) % 64]++;
     for (int bucket = 0; bucket < 64; bucket++) {
         ck_assert_int_gt(buckets[bucket], 50);

@@ -29,13 +29,18 @@ static int compare_key(const void *key, const struct tree_node *node)
     return *(const int *)key - container_of(node, const struct item, node)->key;
 }
 
-static void setup(void)
+static void setup_first(int count)
 {
     tree_init(&tree);
-    for (int index = 0; index < ITEM_COUNT; index++) {
+    for (int index = 0; index < count; index++) {
         items[index].key = 2 * index;
         tree_node_init(&items[index].node);
     }
+}
+
+static void setup(void)
+{
+    setup_first(ITEM_COUNT);
 }
 
 static void insert(int index)
@@ -44,31 +49,47 @@ static void insert(int index)
         ck_abort_msg("item %d is there already", index);
 }
 
-/* Parent links, stored heights and balance; returns the height it found. */
-static int assert_subtree(const struct tree_node *node, const struct tree_node *parent)
+static int child_height(const struct tree_node *child, const struct tree_node *parent)
 {
-    if (node == NULL)
+    if (child == NULL)
         return 0;
-    if (node->parent != parent)
+    if (child->parent != parent)
         ck_abort_msg("wrong parent link");
-    int left = assert_subtree(node->left, node);
-    int right = assert_subtree(node->right, node);
-    if (abs(left - right) > 1)
-        ck_abort_msg("out of balance: %d and %d", left, right);
-    int height = 1 + (left > right ? left : right);
-    if (node->height != height)
-        ck_abort_msg("height %d stored as %d", height, node->height);
-    return height;
+    return child->height;
+}
+
+/* Parent links, stored heights and balance. As each stored height is right given those below it,
+ * all are right, and there is no cycle. */
+static void assert_shape_of_first(int count)
+{
+    child_height(tree.root, NULL);
+    for (int index = 0; index < count; index++) {
+        const struct tree_node *node = &items[index].node;
+        if (!tree_node_is_linked(node))
+            continue;
+        int left = child_height(node->left, node);
+        int right = child_height(node->right, node);
+        if (abs(left - right) > 1)
+            ck_abort_msg("out of balance: %d and %d", left, right);
+        int height = 1 + (left > right ? left : right);
+        if (node->height != height)
+            ck_abort_msg("height %d stored as %d", height, node->height);
+    }
+}
+
+static void assert_shape(void)
+{
+    assert_shape_of_first(ITEM_COUNT);
 }
 
 /* The tree holds exactly the linked items, in both directions in order of their keys. Plain
  * conditions here: the many calls would make Check's own bookkeeping take most of the time. */
-static void assert_tree(void)
+static void assert_tree_of_first(int count)
 {
-    assert_subtree(tree.root, NULL);
+    assert_shape_of_first(count);
     const struct tree_node *node = tree_first(&tree);
     const struct tree_node *before = NULL;
-    for (int index = 0; index < ITEM_COUNT; index++) {
+    for (int index = 0; index < count; index++) {
         if (!tree_node_is_linked(&items[index].node))
             continue;
         if (node != &items[index].node)
@@ -78,9 +99,13 @@ static void assert_tree(void)
         before = node;
         node = tree_next(node);
     }
-    ck_assert_ptr_null(node);
-    ck_assert_ptr_eq(tree_last(&tree), before);
-    ck_assert_int_eq(tree_is_empty(&tree), before == NULL);
+    if (node != NULL || tree_last(&tree) != before || tree_is_empty(&tree) != (before == NULL))
+        ck_abort_msg("the end is not where it should be");
+}
+
+static void assert_tree(void)
+{
+    assert_tree_of_first(ITEM_COUNT);
 }
 
 /* find and lower_bound for every key from before the first to after the last. */
@@ -158,7 +183,7 @@ START_TEST(removing_from_one_end_keeps_balance)
     for (int index = 0; index < ITEM_COUNT; index++) {
         ck_assert_ptr_eq(tree_first(&tree), &items[index].node);
         tree_remove(&tree, &items[index].node);
-        assert_subtree(tree.root, NULL);
+        assert_shape();
     }
     ck_assert(tree_is_empty(&tree));
 }
@@ -166,55 +191,43 @@ END_TEST
 
 #define SMALL_COUNT 7
 
-static void build(const int *order)
-{
-    setup();
-    for (int place = 0; place < SMALL_COUNT; place++)
-        insert(order[place]);
-}
-
-static void permutations(int *order, int fixed, void (*visit)(const int *order))
-{
-    if (fixed == SMALL_COUNT) {
-        visit(order);
-        return;
-    }
-    for (int place = fixed; place < SMALL_COUNT; place++) {
-        int chosen = order[place];
-        order[place] = order[fixed];
-        order[fixed] = chosen;
-        permutations(order, fixed + 1, visit);
-        order[fixed] = order[place];
-        order[place] = chosen;
-    }
-}
-
-/* Builds the same tree anew for each node, and removes this one. */
+/* Builds the tree anew for each node, and removes this one. */
 static void remove_each(const int *order)
 {
     for (int removed = 0; removed < SMALL_COUNT; removed++) {
-        build(order);
-        assert_subtree(tree.root, NULL);
+        setup_first(SMALL_COUNT);
+        for (int place = 0; place < SMALL_COUNT; place++)
+            insert(order[place]);
+        assert_tree_of_first(SMALL_COUNT);
         tree_remove(&tree, &items[removed].node);
-        assert_subtree(tree.root, NULL);
-        const struct tree_node *node = tree_first(&tree);
-        for (int index = 0; index < SMALL_COUNT; index++) {
-            if (index == removed)
-                continue;
-            if (node != &items[index].node)
-                ck_abort_msg("item %d is missing or out of order", index);
-            node = tree_next(node);
-        }
-        ck_assert_ptr_null(node);
+        assert_tree_of_first(SMALL_COUNT);
     }
 }
 
+/* Heap's algorithm: each step exchanges two places. */
 START_TEST(every_order_of_insertion_and_each_removal)
 {
     int order[SMALL_COUNT];
+    int counters[SMALL_COUNT] = {0};
+    int orders = 1;
     for (int place = 0; place < SMALL_COUNT; place++)
         order[place] = place;
-    permutations(order, 0, remove_each);
+    remove_each(order);
+    for (int place = 1; place < SMALL_COUNT;) {
+        if (counters[place] == place) {
+            counters[place++] = 0;
+            continue;
+        }
+        int other = place % 2 == 0 ? 0 : counters[place];
+        int moved = order[place];
+        order[place] = order[other];
+        order[other] = moved;
+        counters[place]++;
+        place = 1;
+        orders++;
+        remove_each(order);
+    }
+    ck_assert_int_eq(orders, 5040);
 }
 END_TEST
 
@@ -228,7 +241,7 @@ START_TEST(random_insertions_and_removals)
             tree_remove(&tree, &items[index].node);
         else
             insert(index);
-        assert_subtree(tree.root, NULL);
+        assert_shape();
         if (round % 100 == 0)
             assert_tree();
         if (round % 1000 == 0)
@@ -239,7 +252,7 @@ START_TEST(random_insertions_and_removals)
     for (int index = 0; index < ITEM_COUNT; index++) {
         if (tree_node_is_linked(&items[index].node))
             tree_remove(&tree, &items[index].node);
-        assert_subtree(tree.root, NULL);
+        assert_shape();
     }
     ck_assert(tree_is_empty(&tree));
 }
