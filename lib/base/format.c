@@ -25,7 +25,7 @@ _Static_assert(sizeof(size_t) == sizeof(long) && sizeof(intmax_t) == sizeof(long
 
 static void put(struct output *output, char character)
 {
-    if (output->size != 0 && output->length < output->size - 1)
+    if (output->length < output->size) /* the last of these makes way for the end */
         output->buffer[output->length] = character;
     output->length++;
 }

@@ -91,13 +91,15 @@ END_TEST
 
 START_TEST(bits_beyond_the_end_are_not_found)
 {
-    uint64_t words[2] = {0, UINT64_MAX << 6};
+    uint64_t words[2] = {0, UINT64_MAX << 6}; /* bits 70 to 127 */
+    ck_assert_uint_eq(bitmap_first_set(words, 66, 0), 66);
     ck_assert_uint_eq(bitmap_first_set(words, 70, 0), 70);
-    ck_assert_uint_eq(bitmap_first_set(words, 71, 0), 70);
+    ck_assert_uint_eq(bitmap_first_set(words, 128, 0), 70);
     words[0] = UINT64_MAX;
-    words[1] = UINT64_MAX >> 58;
+    words[1] = UINT64_MAX >> 58; /* all but these */
+    ck_assert_uint_eq(bitmap_first_clear(words, 66, 0), 66);
     ck_assert_uint_eq(bitmap_first_clear(words, 70, 0), 70);
-    ck_assert_uint_eq(bitmap_first_clear(words, 71, 0), 70);
+    ck_assert_uint_eq(bitmap_first_clear(words, 128, 0), 70);
 }
 END_TEST
 
