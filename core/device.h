@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <abi/info.h>
+
 #include "object.h"
 
 struct device {
@@ -16,6 +18,23 @@ struct device {
     uint64_t quarantined_pages;
 };
 
-/* A DMA memory object's last ref is gone: into quarantine. When the device itself ends without a
- * reset, its quarantine passes to its parent. */
+/* One ref. The parent may be NULL. */
+MUST_USE ax_result device_make(struct account *account, struct device *parent,
+                               enum ax_device_kind kind, uint64_t base, uint64_t size,
+                               struct device **device);
+
+/* A device of that kind by a handle with the rights. Errors: HANDLE, TYPE (another kind), RIGHTS.
+ */
+MUST_USE ax_result device_lookup(struct thread *thread, ax_handle handle, enum ax_device_kind kind,
+                                 uint32_t rights, struct device **device);
+
+/* Is [base, base + size), not empty, part of its range? */
+bool device_has(const struct device *device, uint64_t base, uint64_t size);
+
+/*
+ * A DMA memory object's last ref is gone: into quarantine, instead of being freed; its ref on the
+ * device is dropped. device_reset puts it on the work list with memory->device NULL. When the
+ * device itself ends without a reset, its quarantine passes to its parent; a device made at boot
+ * that ends with a quarantine stays, for nobody can ever tell that it was reset.
+ */
 void device_quarantine(struct device *device, struct memory *memory);

@@ -25,9 +25,12 @@ struct handle_table {
     uint32_t leaf_capacity;
     uint32_t slot_count; /* slots in leaves that are there, without slot 0 */
     uint32_t used;
-    uint32_t promised; /* reserved by handle_reserve; used + promised <= slot_count always */
+    uint32_t promised; /* reserved by handle_promise; used + promised <= slot_count always */
     uint32_t hint;     /* no slot below it is empty */
 };
+
+/* The slot at an index, empty or not; NULL: none there yet, or index 0. */
+struct slot *handle_slot(const struct handle_table *table, uint32_t index);
 
 /* The object a handle names, of this type (AX_TYPE_NONE: any) and with all these rights; not
  * referenced. Errors: HANDLE, TYPE, RIGHTS, in this order. */

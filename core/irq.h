@@ -14,7 +14,7 @@ struct irq {
 
 #define IRQ_MAX 256
 
-/* The machine reported the line. Unknown or unowned ones are counted and stay masked. */
+/* The machine reported, and masked, the line. One that nobody owns stays masked. */
 void irq_raise(uint32_t line);
 /* Clears AX_SIGNAL_FIRED and unmasks. */
 void irq_ack(struct irq *irq);

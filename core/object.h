@@ -4,7 +4,8 @@
  *
  * Two counts: `refs` keeps the memory alive, `handles` (each also a ref) tells whether programs can
  * still reach it: handles in tables and in call records. When the last handle goes the object does
- * what its type does then (a session announces its close, an endpoint without a receiver dies);
+ * what its type does then (a session announces its close, an endpoint without a receiver dies) and
+ * leaves the queues that watch it;
  * when the last ref goes it is put on the work list, where its memory is given back in portions.
  */
 #pragma once
@@ -32,6 +33,9 @@ struct object {
 /* A new object has one ref, its maker's, and no handle. The memory is zeroed. */
 void object_init(struct object *object, enum ax_type type, struct account *account);
 
+/* Gives back the memory of an object with refs 0: the last thing its work function does. */
+void object_free(struct object *object, size_t size_bytes);
+
 void object_ref(struct object *object);
 void object_unref(struct object *object);
 
@@ -47,6 +51,10 @@ void object_handle_unref(struct object *object, uint32_t rights);
  * are told of.
  */
 void object_signal(struct object *object, uint32_t clear, uint32_t set);
+
+/* Its signals now. A queue looks for one of its members that really is ready, and each member it
+ * looks at costs one of *portion (when that is used up, the answer may be READABLE too much). */
+uint32_t object_signals(struct object *object, unsigned *portion);
 
 /*
  * Puts the object on the work list: its type's work function (work.c) will be called until it
@@ -81,5 +89,3 @@ void session_unhandled(struct session *session);
 void endpoint_handles_changed(struct endpoint *endpoint, uint32_t rights, int change);
 void process_unhandled(struct process *process);
 void reply_unhandled(struct reply *reply);
-void queue_unhandled(struct queue *queue);
-void memory_unhandled(struct memory *memory);

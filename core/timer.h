@@ -26,7 +26,10 @@ struct timer {
 void due_arm(struct due *due, uint64_t deadline_ns);
 void due_disarm(struct due *due);
 
-/* Fires up to WORK_PORTION of what is due on this CPU; true if more is. */
+/* Fires up to WORK_PORTION of what is due on this CPU (watches that are told count); true if more
+ * is. */
 bool due_fire(struct cpu *cpu);
 /* The first deadline of the CPU, or UINT64_MAX. */
 uint64_t due_next(const struct cpu *cpu);
+
+MUST_USE ax_result timer_make(struct account *account, struct timer **timer);

@@ -15,12 +15,12 @@
 enum watch_kind { WATCH_THREAD = 0, WATCH_QUEUE, WATCH_BINDING };
 
 struct watch {
-    struct list in_object; /* unlinked: not watching */
-    struct object *object; /* threads and bindings hold a ref; queues none (weak) */
+    struct list in_object;
+    struct object *object; /* NULL: not watching. Threads, bindings hold a ref; queues do not */
     uint32_t mask;
     uint8_t kind;
-    bool exclusive;
-    void *owner; /* struct thread, struct member, struct binding */
+    bool exclusive; /* set by the owner before it starts: see watch_notify */
+    void *owner;    /* struct thread, struct member, struct binding */
 };
 
 /* Starts watching. LIMIT: the object has WATCH_MAX watches. Takes no ref: its owner decides. */
@@ -28,10 +28,14 @@ MUST_USE ax_result watch_start(struct watch *watch, struct object *object, uint3
                                enum watch_kind kind, void *owner);
 void watch_stop(struct watch *watch);
 
-/* Tells all watches whose mask meets the bits of this edge. From object_signal only. */
+/*
+ * Tells the watches whose mask meets the bits of this edge: all, but of the exclusive ones none
+ * after the first whose owner took it (a queue that had a thread waiting for it).
+ */
 void watch_notify(struct object *object, uint32_t edge);
 
-/* An object is being freed: queue members that watch it are taken out. *portion as elsewhere. */
+/* Programs cannot reach the object any more: queue members that watch it are taken out. True when
+ * none is left. */
 bool watch_drop_all(struct object *object, unsigned *portion);
 
 /* ---- Waiting threads (wait.c) ---------------------------------------------------------------- */

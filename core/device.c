@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "device.h"
+
+#include <base/align.h>
+
+#include "calls.h"
+#include "handle.h"
+#include "heap.h"
+#include "kernel.h"
+#include "memory.h"
+#include "process.h"
+#include "thread.h"
+
+ax_result device_make(struct account *account, struct device *parent, enum ax_device_kind kind,
+                      uint64_t base, uint64_t size, struct device **device)
+{
+    void *memory;
+    ax_result result = heap_alloc(account, sizeof(**device), &memory);
+    if (result != AX_OK)
+        return result;
+    struct device *made = memory;
+    object_init(&made->object, AX_TYPE_DEVICE, account);
+    list_init(&made->quarantine);
+    if (parent != NULL)
+        object_ref(&parent->object);
+    made->parent = parent;
+    made->kind = kind;
+    made->base = base;
+    made->size = size;
+    *device = made;
+    return AX_OK;
+}
+
+bool device_has(const struct device *device, uint64_t base, uint64_t size)
+{
+    return size > 0 && base >= device->base && base - device->base < device->size &&
+           size <= device->size - (base - device->base);
+}
+
+void device_quarantine(struct device *device, struct memory *memory)
+{
+    ASSERT(memory->device == device && memory->object.refs == 0);
+    memory->device = NULL;
+    list_append(&device->quarantine, &memory->quarantine);
+    device->quarantined_pages += memory->page_count;
+    object_unref(&device->object);
+}
+
+bool device_work(struct device *device, unsigned *portion)
+{
+    (void)portion;
+    if (device->object.refs != 0)
+        return true;
+    struct device *parent = device->parent;
+    if (!list_is_empty(&device->quarantine)) {
+        if (parent == NULL)
+            return true;
+        list_splice(&parent->quarantine, &device->quarantine);
+        parent->quarantined_pages += device->quarantined_pages;
+    }
+    if (parent != NULL)
+        object_unref(&parent->object);
+    object_free(&device->object, sizeof(*device));
+    return true;
+}
+
+static ax_result device_lookup_any(struct thread *thread, ax_handle handle, uint32_t rights,
+                                   struct device **device)
+{
+    struct object *object;
+    ax_result result = handle_lookup(thread->process, handle, AX_TYPE_DEVICE, rights, &object);
+    if (result == AX_OK)
+        *device = container_of(object, struct device, object);
+    return result;
+}
+
+ax_result device_lookup(struct thread *thread, ax_handle handle, enum ax_device_kind kind,
+                        uint32_t rights, struct device **device)
+{
+    ax_result result = device_lookup_any(thread, handle, 0, device);
+    if (result != AX_OK)
+        return result;
+    if ((*device)->kind != kind)
+        return AX_ERR_TYPE;
+    return device_lookup_any(thread, handle, rights, device);
+}
+
+ax_result sys_device_create(struct thread *thread, const uint64_t arguments[5])
+{
+    struct device *parent;
+    ax_result result = device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &parent);
+    if (result != AX_OK)
+        return result;
+    uint64_t base = arguments[2], size = arguments[3];
+    if (arguments[1] != parent->kind || !device_has(parent, base, size))
+        return AX_ERR_ARGUMENT;
+    if (parent->kind == AX_DEVICE_MEMORY && !is_aligned(base | size, AX_PAGE_SIZE))
+        return AX_ERR_ARGUMENT;
+    struct place place;
+    result = place_decode(thread, arguments[4], &place);
+    if (result != AX_OK)
+        return result;
+    struct device *device;
+    result = device_make(thread->process->account, parent, parent->kind, base, size, &device);
+    if (result != AX_OK) {
+        place_cancel(&place);
+        return result;
+    }
+    return place_new(&place, &device->object, AX_RIGHT_ALL);
+}
+
+ax_result sys_device_port(struct thread *thread, const uint64_t arguments[5])
+{
+    uint64_t port = arguments[1], value = arguments[3];
+    bool write = (arguments[2] & AX_PORT_WRITE) != 0;
+    uint64_t width = arguments[2] & ~(uint64_t)AX_PORT_WRITE;
+    struct device *device;
+    ax_result result = device_lookup(thread, (ax_handle)arguments[0], AX_DEVICE_PORTS,
+                                     write ? AX_RIGHT_WRITE : AX_RIGHT_READ, &device);
+    if (result != AX_OK)
+        return result;
+    if (width != 1 && width != 2 && width != 4)
+        return AX_ERR_ARGUMENT;
+    if (!device_has(device, port, width) || (write && value >> (8 * width) != 0))
+        return AX_ERR_ARGUMENT;
+    if (!write)
+        return hal_port_read((uint32_t)port, (uint32_t)width);
+    hal_port_write((uint32_t)port, (uint32_t)width, (uint32_t)value);
+    return AX_OK;
+}
+
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+/* Registers from an offset to the device's end, or RAM for the device. */
+static ax_result device_memory_make(struct device *device, bool is_dma, uint64_t value,
+                                    struct account *account, struct memory **memory)
+{
+    ax_result result =
+        memory_make(account, is_dma ? value : (device->size - value) >> AX_PAGE_SHIFT, memory);
+    if (result != AX_OK)
+        return result;
+    struct memory *made = *memory;
+    if (is_dma) {
+        made->flags = AX_MEMORY_CONTIGUOUS;
+        result = memory_fill(made, account);
+        if (result != AX_OK) {
+            object_unref(&made->object);
+            return result;
+        }
+    } else {
+        made->registers = true;
+        made->physical = device->base + value;
+    }
+    made->device = device;
+    object_ref(&device->object);
+    return AX_OK;
+}
+
+ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5])
+{
+    struct device *device;
+    uint64_t value = arguments[1];
+    ax_result result = device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &device);
+    if (result != AX_OK)
+        return result;
+    bool is_dma = arguments[2] == AX_DEVICE_DMA;
+    if (!is_dma && arguments[2] != AX_DEVICE_REGISTERS)
+        return AX_ERR_ARGUMENT;
+    if (is_dma ? device->kind == AX_DEVICE_SYSTEM : device->kind != AX_DEVICE_MEMORY)
+        return AX_ERR_TYPE;
+    if (is_dma ? value == 0 : value >= device->size || !is_aligned(value, AX_PAGE_SIZE))
+        return AX_ERR_ARGUMENT;
+    struct place place;
+    result = place_decode(thread, arguments[3], &place);
+    if (result != AX_OK)
+        return result;
+    struct memory *memory;
+    result = device_memory_make(device, is_dma, value, thread->process->account, &memory);
+    if (result != AX_OK) {
+        place_cancel(&place);
+        return result;
+    }
+    return place_new(&place, &memory->object,
+                     AX_RIGHT_COPY | AX_RIGHT_MOVE | AX_RIGHT_WAIT | AX_RIGHT_READ |
+                         AX_RIGHT_WRITE);
+}
+
+/* Releases what was in quarantine when the call began: progress[0] is how much is left, [1] that it
+ * began. */
+ax_result sys_device_reset(struct thread *thread, const uint64_t arguments[5])
+{
+    struct device *device;
+    ax_result result = device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &device);
+    if (result != AX_OK)
+        return result;
+    if (thread->progress[1] == 0) {
+        thread->progress[0] = device->quarantined_pages;
+        thread->progress[1] = 1;
+    }
+    for (unsigned i = 0; i < WORK_PORTION; i++) {
+        struct list *first = list_first(&device->quarantine);
+        if (first == NULL || thread->progress[0] == 0)
+            return AX_OK;
+        struct memory *memory = list_entry(first, struct memory, quarantine);
+        uint64_t pages = memory->page_count;
+        list_remove(first);
+        device->quarantined_pages -= pages;
+        thread->progress[0] -= pages < thread->progress[0] ? pages : thread->progress[0];
+        object_work(&memory->object);
+    }
+    return RESULT_RESTART;
+}

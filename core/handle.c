@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+#include "handle.h"
+
+#include <base/memory.h>
+
+#include "frame.h"
+#include "heap.h"
+#include "process.h"
+
+_Static_assert(SLOTS_PER_LEAF * sizeof(struct slot) == AX_PAGE_SIZE, "a leaf is one frame");
+
+static ax_handle handle_of(uint32_t index, const struct slot *slot)
+{
+    return index | (uint32_t)slot->generation << AX_HANDLE_INDEX_BITS;
+}
+
+struct slot *handle_slot(const struct handle_table *table, uint32_t index)
+{
+    uint32_t leaf = index / SLOTS_PER_LEAF;
+    if (index == 0 || leaf >= table->leaf_capacity || table->leaves[leaf].slots == NULL)
+        return NULL;
+    return &table->leaves[leaf].slots[index % SLOTS_PER_LEAF];
+}
+
+static struct slot *handle_find(const struct handle_table *table, ax_handle handle)
+{
+    struct slot *slot = handle_slot(table, handle & AX_HANDLE_INDEX_MASK);
+    if (slot == NULL || slot->object == NULL || slot->generation != handle >> AX_HANDLE_INDEX_BITS)
+        return NULL;
+    return slot;
+}
+
+ax_result handle_lookup_rights(struct process *process, ax_handle handle, enum ax_type type,
+                               uint32_t rights, struct object **object, uint32_t *held)
+{
+    const struct slot *slot = handle_find(&process->handles, handle);
+    if (slot == NULL)
+        return AX_ERR_HANDLE;
+    if (type != AX_TYPE_NONE && slot->object->type != type)
+        return AX_ERR_TYPE;
+    if ((rights & ~slot->rights) != 0)
+        return AX_ERR_RIGHTS;
+    *object = slot->object;
+    *held = slot->rights;
+    return AX_OK;
+}
+
+ax_result handle_lookup(struct process *process, ax_handle handle, enum ax_type type,
+                        uint32_t rights, struct object **object)
+{
+    uint32_t held;
+    return handle_lookup_rights(process, handle, type, rights, object, &held);
+}
+
+/* ---- Room ------------------------------------------------------------------------------------ */
+
+/* The array of leaves becomes long enough to hold this one. */
+static ax_result table_extend(struct process *process, uint32_t leaf)
+{
+    struct handle_table *table = &process->handles;
+    uint32_t capacity = table->leaf_capacity > 0 ? table->leaf_capacity : 1;
+    while (capacity <= leaf)
+        capacity *= 2;
+    if (capacity == table->leaf_capacity)
+        return AX_OK;
+    void *memory;
+    ax_result result = heap_alloc(process->account, capacity * sizeof(struct leaf), &memory);
+    if (result != AX_OK)
+        return result;
+    size_t old_bytes = table->leaf_capacity * sizeof(struct leaf);
+    if (old_bytes > 0)
+        memcpy(memory, table->leaves, old_bytes);
+    heap_free(process->account, table->leaves, old_bytes);
+    table->leaves = memory;
+    table->leaf_capacity = capacity;
+    return AX_OK;
+}
+
+static ax_result leaf_make(struct process *process, uint32_t leaf)
+{
+    struct handle_table *table = &process->handles;
+    ax_result result = table_extend(process, leaf);
+    if (result != AX_OK || table->leaves[leaf].slots != NULL)
+        return result;
+    struct frame *frame;
+    result = frame_alloc(process->account, 0, &frame);
+    if (result != AX_OK)
+        return result;
+    table->leaves[leaf].slots = frame_window(frame);
+    table->slot_count += leaf > 0 ? SLOTS_PER_LEAF : SLOTS_PER_LEAF - 1;
+    if (table->hint > leaf * SLOTS_PER_LEAF)
+        table->hint = leaf * SLOTS_PER_LEAF;
+    return AX_OK;
+}
+
+/* Slots that are neither used nor promised. */
+static uint32_t table_room(const struct handle_table *table)
+{
+    ASSERT(table->used + table->promised <= table->slot_count);
+    return table->slot_count - table->used - table->promised;
+}
+
+/* One leaf more, the first that is not there. */
+static ax_result table_grow(struct process *process)
+{
+    const struct handle_table *table = &process->handles;
+    uint32_t leaf = 0;
+    while (leaf < table->leaf_capacity && table->leaves[leaf].slots != NULL)
+        leaf++;
+    return leaf < HANDLE_LEAVES ? leaf_make(process, leaf) : AX_ERR_LIMIT;
+}
+
+ax_result handle_promise(struct process *process, unsigned count)
+{
+    ASSERT(count < SLOTS_PER_LEAF);
+    if (process->state != PROCESS_OPEN)
+        return AX_ERR_ENDED;
+    if (table_room(&process->handles) < count) {
+        ax_result result = table_grow(process);
+        if (result != AX_OK)
+            return result;
+    }
+    process->handles.promised += count;
+    return AX_OK;
+}
+
+void handle_unpromise(struct process *process, unsigned count)
+{
+    ASSERT(process->handles.promised >= count);
+    process->handles.promised -= count;
+}
+
+/* ---- Slots are filled and emptied ------------------------------------------------------------ */
+
+static void slot_fill(struct handle_table *table, uint32_t index, struct slot *slot,
+                      struct object *object, uint32_t rights)
+{
+    ASSERT(slot->object == NULL && object->type != AX_TYPE_NONE);
+    object_handle_ref(object, rights);
+    slot->object = object;
+    slot->rights = rights;
+    table->leaves[index / SLOTS_PER_LEAF].used++;
+    table->used++;
+}
+
+/* Its handle ref passes to the caller. */
+static struct object *slot_empty(struct handle_table *table, uint32_t index, struct slot *slot)
+{
+    struct object *object = slot->object;
+    slot->object = NULL;
+    slot->rights = 0;
+    slot->generation = (slot->generation + 1) & AX_HANDLE_GENERATION_MASK;
+    table->leaves[index / SLOTS_PER_LEAF].used--;
+    table->used--;
+    if (table->hint > index)
+        table->hint = index;
+    return object;
+}
+
+/* There is an empty one. At most HANDLE_LEAVES and SLOTS_PER_LEAF steps. */
+static uint32_t table_first_empty(struct handle_table *table)
+{
+    uint32_t index = table->hint > 0 ? table->hint : 1;
+    for (;;) {
+        uint32_t number = index / SLOTS_PER_LEAF;
+        ASSERT(number < table->leaf_capacity);
+        const struct leaf *leaf = &table->leaves[number];
+        uint32_t room = number > 0 ? SLOTS_PER_LEAF : SLOTS_PER_LEAF - 1;
+        uint32_t end = (number + 1) * SLOTS_PER_LEAF;
+        if (leaf->slots == NULL || leaf->used == room)
+            index = end;
+        while (index < end && leaf->slots[index % SLOTS_PER_LEAF].object != NULL)
+            index++;
+        if (index < end)
+            break;
+    }
+    table->hint = index;
+    return index;
+}
+
+static ax_handle table_put(struct handle_table *table, uint32_t index, struct object *object,
+                           uint32_t rights)
+{
+    struct slot *slot = handle_slot(table, index);
+    ASSERT(slot != NULL && table->promised > 0);
+    table->promised--;
+    slot_fill(table, index, slot, object, rights);
+    return handle_of(index, slot);
+}
+
+ax_handle handle_put_promised(struct process *process, struct object *object, uint32_t rights)
+{
+    struct handle_table *table = &process->handles;
+    return table_put(table, table_first_empty(table), object, rights);
+}
+
+struct object *handle_take(struct process *process, ax_handle handle, uint32_t *rights)
+{
+    struct slot *slot = handle_find(&process->handles, handle);
+    ASSERT(slot != NULL);
+    *rights = slot->rights;
+    return slot_empty(&process->handles, handle & AX_HANDLE_INDEX_MASK, slot);
+}
+
+ax_result handle_close(struct process *process, ax_handle handle)
+{
+    if (handle_find(&process->handles, handle) == NULL)
+        return AX_ERR_HANDLE;
+    uint32_t rights;
+    struct object *object = handle_take(process, handle, &rights);
+    object_handle_unref(object, rights);
+    return AX_OK;
+}
+
+/* ---- Whole tables ---------------------------------------------------------------------------- */
+
+static bool leaf_clear(struct handle_table *table, uint32_t number, unsigned *portion)
+{
+    struct leaf *leaf = &table->leaves[number];
+    for (uint32_t i = 0; leaf->used > 0; i++) {
+        struct slot *slot = &leaf->slots[i];
+        if (slot->object == NULL)
+            continue;
+        if (*portion == 0)
+            return false;
+        --*portion;
+        uint32_t rights = slot->rights;
+        object_handle_unref(slot_empty(table, number * SLOTS_PER_LEAF + i, slot), rights);
+    }
+    frame_unref(frame_of_window(leaf->slots));
+    leaf->slots = NULL;
+    table->slot_count -= number > 0 ? SLOTS_PER_LEAF : SLOTS_PER_LEAF - 1;
+    return true;
+}
+
+bool handle_table_clear(struct process *process, unsigned *portion)
+{
+    struct handle_table *table = &process->handles;
+    ASSERT(table->promised == 0);
+    for (uint32_t number = 0; number < table->leaf_capacity; number++) {
+        if (table->leaves[number].slots == NULL)
+            continue;
+        if (*portion == 0)
+            return false;
+        --*portion;
+        if (!leaf_clear(table, number, portion))
+            return false;
+    }
+    ASSERT(table->used == 0 && table->slot_count == 0);
+    heap_free(process->account, table->leaves, table->leaf_capacity * sizeof(struct leaf));
+    *table = (struct handle_table){0};
+    return true;
+}
+
+static bool slot_is_cloned(const struct slot *slot)
+{
+    return slot->object != NULL && (slot->rights & AX_HANDLE_NOT_CLONED) == 0 &&
+           slot->object->type != AX_TYPE_REPLY && slot->object->type != AX_TYPE_DEVICE;
+}
+
+static void slot_clone(struct handle_table *table, uint32_t index, const struct slot *from)
+{
+    struct slot *to = handle_slot(table, index);
+    ASSERT(to != NULL && from != NULL);
+    to->generation = from->generation;
+    if (slot_is_cloned(from))
+        slot_fill(table, index, to, from->object, from->rights);
+}
+
+ax_result handle_table_clone(struct process *parent, struct process *child, uint32_t *cursor,
+                             unsigned *portion)
+{
+    const struct handle_table *from = &parent->handles;
+    while (*cursor / SLOTS_PER_LEAF < from->leaf_capacity) {
+        if (*portion == 0)
+            return 0;
+        --*portion;
+        uint32_t number = *cursor / SLOTS_PER_LEAF;
+        if (from->leaves[number].slots == NULL) {
+            *cursor = (number + 1) * SLOTS_PER_LEAF;
+            continue;
+        }
+        ax_result result = leaf_make(child, number);
+        if (result != AX_OK)
+            return result;
+        if (*cursor != 0)
+            slot_clone(&child->handles, *cursor, handle_slot(from, *cursor));
+        ++*cursor;
+    }
+    return 1;
+}
+
+/* ---- Places ---------------------------------------------------------------------------------- */
+
+ax_result place_decode(struct thread *thread, ax_place place, struct place *decoded)
+{
+    uint64_t slot = place >> 32;
+    ax_result result =
+        process_lookup(thread, (ax_handle)place, AX_RIGHT_HANDLES, &decoded->process);
+    if (result != AX_OK)
+        return result;
+    if (slot > AX_HANDLE_INDEX_MASK)
+        return AX_ERR_ARGUMENT;
+    decoded->slot = (uint32_t)slot;
+    struct process *process = decoded->process;
+    if (process->state != PROCESS_OPEN)
+        return AX_ERR_ENDED;
+    const struct slot *taken = handle_slot(&process->handles, decoded->slot);
+    if (taken != NULL && taken->object != NULL)
+        return AX_ERR_EXISTS;
+    if (slot != 0 && taken == NULL)
+        result = leaf_make(process, decoded->slot / SLOTS_PER_LEAF);
+    return result == AX_OK ? handle_promise(process, 1) : result;
+}
+
+ax_handle place_put(struct place *place, struct object *object, uint32_t rights)
+{
+    if (place->slot == 0)
+        return handle_put_promised(place->process, object, rights);
+    return table_put(&place->process->handles, place->slot, object, rights);
+}
+
+void place_cancel(struct place *place)
+{
+    handle_unpromise(place->process, 1);
+}
+
+ax_result place_new(struct place *place, struct object *object, uint32_t rights)
+{
+    ax_handle handle = place_put(place, object, rights);
+    object_unref(object);
+    return handle;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include <base/memory.h>
+
+#include "calls.h"
+#include "handle.h"
+#include "process.h"
+#include "thread.h"
+
+ax_result sys_handle_close(struct thread *thread, const uint64_t arguments[5])
+{
+    return handle_close(thread->process, (ax_handle)arguments[0]);
+}
+
+/* A slot of a table, of whatever generation, as a handle. */
+static ax_result slot_handle(const struct process *process, uint64_t index, ax_handle *handle)
+{
+    const struct slot *slot =
+        index <= AX_HANDLE_INDEX_MASK ? handle_slot(&process->handles, (uint32_t)index) : NULL;
+    if (slot == NULL || slot->object == NULL)
+        return AX_ERR_NOT_FOUND;
+    *handle = (uint32_t)index | (uint32_t)slot->generation << AX_HANDLE_INDEX_BITS;
+    return AX_OK;
+}
+
+ax_result sys_handle_transfer(struct thread *thread, const uint64_t arguments[5])
+{
+    ax_handle handle = (ax_handle)arguments[1];
+    uint64_t rights = arguments[3], flags = arguments[4];
+    if ((flags & ~(uint64_t)(AX_TRANSFER_MOVE | AX_TRANSFER_SLOT | AX_TRANSFER_NOT_CLONED)) != 0 ||
+        (rights & ~(uint64_t)AX_RIGHT_ALL) != 0)
+        return AX_ERR_ARGUMENT;
+    struct process *source;
+    ax_result result = process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_HANDLES, &source);
+    if (result == AX_OK && source->state != PROCESS_OPEN)
+        result = AX_ERR_ENDED;
+    if (result == AX_OK && (flags & AX_TRANSFER_SLOT) != 0)
+        result = slot_handle(source, arguments[1], &handle);
+    if (result != AX_OK)
+        return result;
+    struct object *object;
+    uint32_t held;
+    bool move = (flags & AX_TRANSFER_MOVE) != 0;
+    result = handle_lookup_rights(source, handle, AX_TYPE_NONE, 0, &object, &held);
+    if (result != AX_OK)
+        return result;
+    if (object->type == AX_TYPE_REPLY)
+        return AX_ERR_TYPE;
+    if ((held & (move ? AX_RIGHT_MOVE : AX_RIGHT_COPY)) == 0)
+        return AX_ERR_RIGHTS;
+    struct place place;
+    result = place_decode(thread, arguments[2], &place);
+    if (result != AX_OK)
+        return result;
+
+    uint32_t granted = held & (uint32_t)rights;
+    if ((flags & AX_TRANSFER_NOT_CLONED) != 0)
+        granted |= AX_HANDLE_NOT_CLONED;
+    ax_handle made = place_put(&place, object, granted);
+    if (move)
+        (void)!handle_close(source, handle);
+    return made;
+}
+
+#define LIST_STEPS 512 /* slots, or leaves without a handle, that one call looks at */
+#define LIST_MAX   (AX_BUFFER_BYTES / sizeof(struct ax_handle_info))
+
+/* How many slots from this one on are known to be empty without looking at them; 0: look. */
+static uint32_t list_skip(const struct handle_table *table, uint32_t index)
+{
+    const struct leaf *leaf = &table->leaves[index / SLOTS_PER_LEAF];
+    bool bare = leaf->slots == NULL || leaf->used == 0;
+    return bare ? SLOTS_PER_LEAF - index % SLOTS_PER_LEAF : index == 0;
+}
+
+ax_result sys_handle_list(struct thread *thread, const uint64_t arguments[5])
+{
+    struct process *process;
+    ax_result result = process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_HANDLES, &process);
+    if (result != AX_OK)
+        return result;
+    const struct handle_table *table = &process->handles;
+    uint64_t end = (uint64_t)table->leaf_capacity * SLOTS_PER_LEAF;
+    if (arguments[1] >= end)
+        return 0;
+    uint32_t index = (uint32_t)arguments[1];
+    size_t count = 0;
+    for (unsigned steps = 0; index < end && count < LIST_MAX; steps++) {
+        struct ax_handle_info info = {.slot = index};
+        uint32_t skip = list_skip(table, index);
+        const struct slot *slot = skip == 0 ? handle_slot(table, index) : NULL;
+        index += skip != 0 ? skip : 1;
+        bool hint = steps >= LIST_STEPS;
+        if (!hint && (slot == NULL || slot->object == NULL))
+            continue;
+        if (slot != NULL && slot->object != NULL) {
+            info.handle = info.slot | (uint32_t)slot->generation << AX_HANDLE_INDEX_BITS;
+            info.type = slot->object->type;
+            info.rights = slot->rights;
+            info.object_id = slot->object->id;
+        }
+        memcpy(thread->page->buffer + count++ * sizeof(info), &info, sizeof(info));
+        if (hint)
+            break;
+    }
+    return (ax_result)count;
+}

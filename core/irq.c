@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include "irq.h"
+
+#include "calls.h"
+#include "device.h"
+#include "handle.h"
+#include "heap.h"
+#include "kernel.h"
+#include "process.h"
+#include "thread.h"
+
+void irq_raise(uint32_t line)
+{
+    if (line < IRQ_MAX && kernel->irqs[line] != NULL)
+        object_signal(&kernel->irqs[line]->object, 0, AX_SIGNAL_FIRED);
+}
+
+void irq_ack(struct irq *irq)
+{
+    object_signal(&irq->object, AX_SIGNAL_FIRED, 0);
+    hal_irq_unmask(irq->line);
+}
+
+bool irq_work(struct irq *irq, unsigned *portion)
+{
+    (void)portion;
+    if (irq->object.refs != 0)
+        return true;
+    if (kernel->irqs[irq->line] == irq) {
+        hal_irq_mask(irq->line);
+        kernel->irqs[irq->line] = NULL;
+    }
+    object_free(&irq->object, sizeof(*irq));
+    return true;
+}
+
+/* The line is free, or its owner waits to be freed. */
+static bool irq_is_free(uint32_t line)
+{
+    return kernel->irqs[line] == NULL || kernel->irqs[line]->object.refs == 0;
+}
+
+ax_result sys_irq_create(struct thread *thread, const uint64_t arguments[5])
+{
+    struct device *device;
+    ax_result result =
+        device_lookup(thread, (ax_handle)arguments[0], AX_DEVICE_IRQS, AX_RIGHT_WRITE, &device);
+    if (result != AX_OK)
+        return result;
+    if (!device_has(device, arguments[1], 1) || arguments[1] >= IRQ_MAX ||
+        arguments[1] >= hal_boot()->irq_count)
+        return AX_ERR_ARGUMENT;
+    uint32_t line = (uint32_t)arguments[1];
+    if (!irq_is_free(line))
+        return AX_ERR_EXISTS;
+    struct place place;
+    result = place_decode(thread, arguments[2], &place);
+    if (result != AX_OK)
+        return result;
+    void *memory;
+    result = heap_alloc(thread->process->account, sizeof(struct irq), &memory);
+    if (result != AX_OK) {
+        place_cancel(&place);
+        return result;
+    }
+    struct irq *irq = memory;
+    object_init(&irq->object, AX_TYPE_IRQ, thread->process->account);
+    irq->line = line;
+    kernel->irqs[line] = irq;
+    hal_irq_unmask(line);
+    return place_new(&place, &irq->object, AX_RIGHT_ALL);
+}

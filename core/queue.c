@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue.h"
+
+#include <base/memory.h>
+
+#include "calls.h"
+#include "handle.h"
+#include "heap.h"
+#include "kernel.h"
+#include "process.h"
+#include "thread.h"
+
+static struct queue *queue_of(struct object *object)
+{
+    return container_of(object, struct queue, object);
+}
+
+ax_result queue_make(struct account *account, struct queue **queue)
+{
+    void *memory;
+    ax_result result = heap_alloc(account, sizeof(**queue), &memory);
+    if (result != AX_OK)
+        return result;
+    *queue = memory;
+    object_init(&(*queue)->object, AX_TYPE_QUEUE, account);
+    list_init(&(*queue)->ready);
+    list_init(&(*queue)->nested);
+    list_init(&(*queue)->waiters);
+    return AX_OK;
+}
+
+/* ---- Members --------------------------------------------------------------------------------- */
+
+static int member_compare(const struct tree_node *a, const struct tree_node *b)
+{
+    const struct member *x = container_of(a, const struct member, node);
+    const struct member *y = container_of(b, const struct member, node);
+    return x->cookie < y->cookie ? -1 : x->cookie > y->cookie;
+}
+
+static int member_compare_cookie(const void *key, const struct tree_node *node)
+{
+    uint64_t cookie = *(const uint64_t *)key;
+    const struct member *member = container_of(node, const struct member, node);
+    return cookie < member->cookie ? -1 : cookie > member->cookie;
+}
+
+static void member_set_ready(struct member *member)
+{
+    struct queue *queue = member->queue;
+    if (list_is_linked(&member->ready))
+        return;
+    list_append(&queue->ready, &member->ready);
+    queue->ready_count++;
+    queue->object.signals |= AX_SIGNAL_READABLE;
+}
+
+/* It has been taken off the list, or goes. */
+static void member_unready(struct member *member)
+{
+    struct queue *queue = member->queue;
+    list_remove(&member->ready);
+    ASSERT(queue->ready_count > 0);
+    if (--queue->ready_count == 0)
+        queue->object.signals &= ~(uint32_t)AX_SIGNAL_READABLE;
+}
+
+void member_drop(struct member *member)
+{
+    struct queue *queue = member->queue;
+    if (list_is_linked(&member->ready))
+        member_unready(member);
+    list_remove(&member->nested);
+    tree_remove(&queue->members, &member->node);
+    queue->member_count--;
+    watch_stop(&member->watch);
+    heap_free(queue->object.account, member, sizeof(*member));
+}
+
+/* What it has to report now. */
+static uint32_t member_signals(const struct member *member, unsigned *portion)
+{
+    struct object *object = member->watch.object;
+    if (member->silent || object->handles == 0)
+        return 0;
+    return object_signals(object, portion) & member->watch.mask;
+}
+
+/* One whose object is out of reach is as good as gone. */
+static struct member *member_find(struct queue *queue, uint64_t cookie)
+{
+    struct tree_node *node = tree_find(&queue->members, &cookie, member_compare_cookie);
+    if (node == NULL)
+        return NULL;
+    struct member *member = container_of(node, struct member, node);
+    if (member->watch.object->handles > 0)
+        return member;
+    member_drop(member);
+    return NULL;
+}
+
+/* ---- Reporting ------------------------------------------------------------------------------- */
+
+/* Recurses into members that are queues: at most AX_QUEUE_NESTING_MAX deep. */
+void queue_refresh(struct queue *queue, unsigned *portion)
+{
+    struct list *first;
+    while (*portion > 0 && (first = list_first(&queue->ready)) != NULL) {
+        --*portion;
+        struct member *member = list_entry(first, struct member, ready);
+        if (member_signals(member, portion) != 0)
+            return;
+        member_unready(member);
+    }
+}
+
+/* Takes up to `max` events into the page's buffer; how many. */
+static unsigned queue_collect(struct queue *queue, struct ax_thread_page *page, unsigned max,
+                              unsigned *portion)
+{
+    struct list kept; /* levels, to go behind all others */
+    list_init(&kept);
+    unsigned count = 0;
+    struct list *first;
+    while (count<max && * portion> 0 && (first = list_first(&queue->ready)) != NULL) {
+        --*portion;
+        struct member *member = list_entry(first, struct member, ready);
+        struct ax_queue_event event = {.cookie = member->cookie,
+                                       .signals = member_signals(member, portion)};
+        if (event.signals == 0) {
+            member_unready(member);
+            continue;
+        }
+        memcpy(page->buffer + count++ * sizeof(event), &event, sizeof(event));
+        if ((member->mode & (AX_QUEUE_EDGE | AX_QUEUE_ONCE)) != 0) {
+            member->silent = (member->mode & AX_QUEUE_ONCE) != 0;
+            member_unready(member);
+        } else {
+            list_remove(&member->ready);
+            list_append(&kept, &member->ready);
+        }
+    }
+    list_splice(&queue->ready, &kept);
+    return count;
+}
+
+/* Hands what is ready to the first thread that waits. False: there is none, or nothing. */
+static bool queue_serve(struct queue *queue, unsigned *portion)
+{
+    struct list *first = list_first(&queue->waiters);
+    if (first == NULL)
+        return false;
+    struct thread *thread = list_entry(first, struct thread, wait_link);
+    unsigned count = queue_collect(queue, thread->page, thread->queue_max, portion);
+    if (count == 0)
+        return false;
+    queue_wait_cancel(thread);
+    thread_wake(thread, count);
+    return true;
+}
+
+/* An edge of the queue's own READABLE. */
+static void queue_tell(struct queue *queue)
+{
+    queue->untold = kernel->notify_budget < queue->object.watch_count;
+    if (queue->untold) {
+        object_work(&queue->object);
+        return;
+    }
+    kernel->notify_budget -= queue->object.watch_count;
+    watch_notify(&queue->object, AX_SIGNAL_READABLE);
+}
+
+/* A member became ready. True: a waiting thread took it. */
+static bool queue_raise(struct queue *queue)
+{
+    unsigned portion = WORK_PORTION;
+    bool taken = queue_serve(queue, &portion);
+    if (list_is_empty(&queue->ready))
+        return taken;
+    /* A level that still holds is told to each thread that waits. */
+    if (!list_is_empty(&queue->waiters))
+        object_work(&queue->object);
+    queue_tell(queue);
+    return taken;
+}
+
+bool member_notify(struct member *member)
+{
+    if (member->silent || member->watch.object->handles == 0)
+        return false;
+    member_set_ready(member);
+    return queue_raise(member->queue);
+}
+
+static bool queue_clear(struct queue *queue, unsigned *portion)
+{
+    struct tree_node *first;
+    while ((first = tree_first(&queue->members)) != NULL) {
+        if (*portion == 0)
+            return false;
+        --*portion;
+        member_drop(container_of(first, struct member, node));
+    }
+    return true;
+}
+
+bool queue_work(struct queue *queue, unsigned *portion)
+{
+    if (queue->object.refs == 0) {
+        if (!queue_clear(queue, portion))
+            return false;
+        object_free(&queue->object, sizeof(*queue));
+        return true;
+    }
+    if (queue->untold && !list_is_empty(&queue->ready)) {
+        kernel->notify_budget = NOTIFY_BUDGET;
+        queue_tell(queue);
+    }
+    queue->untold = false;
+    while (!list_is_empty(&queue->waiters) && !list_is_empty(&queue->ready)) {
+        if (*portion == 0)
+            return false;
+        (void)queue_serve(queue, portion);
+    }
+    return true;
+}
+
+/* ---- queue_control --------------------------------------------------------------------------- */
+
+/*
+ * The longest chain of queues downwards from this one, itself counted; notes whether it meets
+ * `wanted`. Each member looked at takes one of *budget. Recurses as deep as queues are nested, at
+ * most AX_QUEUE_NESTING_MAX.
+ */
+static unsigned queue_depth(const struct queue *queue, const struct queue *wanted, bool *met,
+                            unsigned *budget)
+{
+    unsigned deepest = 0;
+    if (queue == wanted)
+        *met = true;
+    const struct member *member;
+    list_for_each (member, &queue->nested, nested) {
+        if (*budget == 0)
+            break;
+        --*budget;
+        unsigned depth = queue_depth(queue_of(member->watch.object), wanted, met, budget);
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return deepest + 1;
+}
+
+/* The same upwards. */
+static unsigned queue_height(const struct queue *queue, unsigned *budget)
+{
+    unsigned highest = 0;
+    const struct watch *watch;
+    list_for_each (watch, &queue->object.watches, in_object) {
+        if (*budget == 0)
+            break;
+        --*budget;
+        if (watch->kind != WATCH_QUEUE)
+            continue;
+        unsigned height = queue_height(((struct member *)watch->owner)->queue, budget);
+        highest = height > highest ? height : highest;
+    }
+    return highest + 1;
+}
+
+static ax_result queue_check_nesting(const struct queue *queue, const struct queue *member)
+{
+    unsigned budget = NESTING_SEARCH_MAX;
+    bool cycle = false;
+    unsigned deep = queue_depth(member, queue, &cycle, &budget) + queue_height(queue, &budget);
+    if (cycle)
+        return AX_ERR_DEADLOCK;
+    return budget == 0 || deep > AX_QUEUE_NESTING_MAX ? AX_ERR_LIMIT : AX_OK;
+}
+
+/* It may have something to report from the start. */
+static void member_begin(struct member *member)
+{
+    unsigned portion = WORK_PORTION;
+    member->silent = false;
+    if (member_signals(member, &portion) == 0)
+        return;
+    kernel->notify_budget = NOTIFY_BUDGET;
+    (void)member_notify(member);
+}
+
+static ax_result queue_add(struct queue *queue, struct object *object, uint32_t mode, uint32_t mask,
+                           uint64_t cookie)
+{
+    bool is_queue = object->type == AX_TYPE_QUEUE;
+    bool exclusive = (mode & AX_QUEUE_EXCLUSIVE) != 0;
+    if (exclusive && (is_queue || (mode & AX_QUEUE_ONCE) != 0))
+        return AX_ERR_ARGUMENT;
+    if (member_find(queue, cookie) != NULL)
+        return AX_ERR_EXISTS;
+    ax_result result = is_queue ? queue_check_nesting(queue, queue_of(object)) : AX_OK;
+    if (result != AX_OK)
+        return result;
+    void *memory;
+    result = heap_alloc(queue->object.account, sizeof(struct member), &memory);
+    if (result != AX_OK)
+        return result;
+    struct member *member = memory;
+    member->watch.exclusive = exclusive;
+    result = watch_start(&member->watch, object, mask, WATCH_QUEUE, member);
+    if (result != AX_OK) {
+        heap_free(queue->object.account, member, sizeof(*member));
+        return result;
+    }
+    member->queue = queue;
+    member->cookie = cookie;
+    member->mode = mode;
+    list_init(&member->ready);
+    list_init(&member->nested);
+    if (is_queue)
+        list_append(&queue->nested, &member->nested);
+    struct tree_node *same = tree_insert(&queue->members, &member->node, member_compare);
+    ASSERT(same == NULL);
+    queue->member_count++;
+    member_begin(member);
+    return AX_OK;
+}
+
+static ax_result queue_change(struct queue *queue, uint32_t mode, uint32_t mask, uint64_t cookie)
+{
+    struct member *member = member_find(queue, cookie);
+    if (member == NULL)
+        return AX_ERR_NOT_FOUND;
+    if (((mode | member->mode) & AX_QUEUE_EXCLUSIVE) != 0)
+        return AX_ERR_ARGUMENT;
+    member->mode = mode;
+    member->watch.mask = mask;
+    member_begin(member);
+    return AX_OK;
+}
+
+ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5])
+{
+    struct object *object;
+    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_QUEUE,
+                                     AX_RIGHT_WRITE, &object);
+    if (result != AX_OK)
+        return result;
+    struct queue *queue = queue_of(object);
+    uint64_t op = arguments[1] & AX_QUEUE_OP_MASK;
+    uint64_t mode = arguments[1] & ~(uint64_t)AX_QUEUE_OP_MASK;
+    if ((mode & ~(uint64_t)(AX_QUEUE_EDGE | AX_QUEUE_ONCE | AX_QUEUE_EXCLUSIVE)) != 0 ||
+        arguments[3] > UINT32_MAX)
+        return AX_ERR_ARGUMENT;
+    uint32_t mask = (uint32_t)arguments[3];
+    switch (op) {
+    case AX_QUEUE_ADD:
+        result = handle_lookup(thread->process, (ax_handle)arguments[2], AX_TYPE_NONE,
+                               AX_RIGHT_WAIT, &object);
+        return result != AX_OK ? result
+                               : queue_add(queue, object, (uint32_t)mode, mask, arguments[4]);
+    case AX_QUEUE_CHANGE: return queue_change(queue, (uint32_t)mode, mask, arguments[4]);
+    case AX_QUEUE_REMOVE: {
+        struct member *member = member_find(queue, arguments[4]);
+        if (member == NULL)
+            return AX_ERR_NOT_FOUND;
+        member_drop(member);
+        return AX_OK;
+    }
+    default: return AX_ERR_ARGUMENT;
+    }
+}
+
+/* ---- queue_wait ------------------------------------------------------------------------------ */
+
+ax_result sys_queue_wait(struct thread *thread, const uint64_t arguments[5])
+{
+    struct object *object;
+    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_QUEUE,
+                                     AX_RIGHT_READ, &object);
+    if (result != AX_OK)
+        return result;
+    uint64_t max = arguments[1], deadline_ns = arguments[2];
+    if (max == 0 || max > AX_QUEUE_MAX)
+        return AX_ERR_ARGUMENT;
+    struct queue *queue = queue_of(object);
+    unsigned portion = WORK_PORTION;
+    unsigned count = queue_collect(queue, thread->page, (unsigned)max, &portion);
+    if (count > 0)
+        return count;
+    if (!list_is_empty(&queue->ready))
+        return RESULT_RESTART;
+    if (thread_is_interrupted(thread))
+        return AX_ERR_INTERRUPTED;
+    if (deadline_ns <= hal_time_ns())
+        return AX_ERR_TIMEOUT;
+    object_ref(object);
+    thread->queue = queue;
+    thread->queue_max = (uint32_t)max;
+    list_append(&queue->waiters, &thread->wait_link);
+    return thread_block(thread, BLOCK_QUEUE, deadline_ns);
+}
+
+void queue_wait_cancel(struct thread *thread)
+{
+    struct queue *queue = thread->queue;
+    list_remove(&thread->wait_link);
+    thread->queue = NULL;
+    object_unref(&queue->object);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "timer.h"
+
+#include "calls.h"
+#include "handle.h"
+#include "heap.h"
+#include "kernel.h"
+#include "thread.h"
+
+static int due_compare(const struct tree_node *a, const struct tree_node *b)
+{
+    const struct due *x = container_of(a, const struct due, node);
+    const struct due *y = container_of(b, const struct due, node);
+    if (x->deadline_ns != y->deadline_ns)
+        return x->deadline_ns < y->deadline_ns ? -1 : 1;
+    return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
+}
+
+void due_arm(struct due *due, uint64_t deadline_ns)
+{
+    due_disarm(due);
+    due->deadline_ns = deadline_ns;
+    if (deadline_ns == AX_TIME_NEVER)
+        return;
+    due->cpu = cpu_this();
+    due->sequence = due->cpu->due_sequence++;
+    struct tree_node *same = tree_insert(&due->cpu->due, &due->node, due_compare);
+    ASSERT(same == NULL);
+}
+
+void due_disarm(struct due *due)
+{
+    if (due->cpu == NULL)
+        return;
+    tree_remove(&due->cpu->due, &due->node);
+    due->cpu = NULL;
+}
+
+uint64_t due_next(const struct cpu *cpu)
+{
+    struct tree_node *first = tree_first(&cpu->due);
+    return first != NULL ? container_of(first, struct due, node)->deadline_ns : UINT64_MAX;
+}
+
+static unsigned due_fire_one(struct due *due)
+{
+    due_disarm(due);
+    if (!due->is_timer) {
+        thread_timeout(container_of(due, struct thread, due));
+        return 1;
+    }
+    struct timer *timer = container_of(due, struct timer, due);
+    unsigned cost = 1 + timer->object.watch_count;
+    object_signal(&timer->object, 0, AX_SIGNAL_FIRED);
+    return cost;
+}
+
+bool due_fire(struct cpu *cpu)
+{
+    uint64_t now_ns = hal_time_ns();
+    for (unsigned cost = 0; cost < WORK_PORTION;) {
+        struct tree_node *first = tree_first(&cpu->due);
+        if (first == NULL || container_of(first, struct due, node)->deadline_ns > now_ns)
+            return false;
+        cost += due_fire_one(container_of(first, struct due, node));
+    }
+    return due_next(cpu) <= now_ns;
+}
+
+ax_result timer_make(struct account *account, struct timer **timer)
+{
+    void *memory;
+    ax_result result = heap_alloc(account, sizeof(**timer), &memory);
+    if (result != AX_OK)
+        return result;
+    *timer = memory;
+    object_init(&(*timer)->object, AX_TYPE_TIMER, account);
+    (*timer)->due.is_timer = true;
+    (*timer)->due.deadline_ns = AX_TIME_NEVER;
+    return AX_OK;
+}
+
+bool timer_work(struct timer *timer, unsigned *portion)
+{
+    (void)portion;
+    if (timer->object.refs != 0)
+        return true;
+    due_disarm(&timer->due);
+    object_free(&timer->object, sizeof(*timer));
+    return true;
+}
+
+ax_result sys_timer_set(struct thread *thread, const uint64_t arguments[5])
+{
+    struct object *object;
+    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_TIMER,
+                                     AX_RIGHT_WRITE, &object);
+    if (result != AX_OK)
+        return result;
+    struct timer *timer = container_of(object, struct timer, object);
+    uint64_t deadline_ns = arguments[1];
+    bool passed = deadline_ns <= hal_time_ns();
+    due_arm(&timer->due, passed ? AX_TIME_NEVER : deadline_ns);
+    timer->due.deadline_ns = deadline_ns;
+    object_signal(object, AX_SIGNAL_FIRED, passed ? AX_SIGNAL_FIRED : 0);
+    return AX_OK;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include <base/memory.h>
+
+#include "calls.h"
+#include "handle.h"
+#include "heap.h"
+#include "kernel.h"
+#include "process.h"
+#include "queue.h"
+#include "thread.h"
+
+static struct watch *wait_watches(struct thread *thread, unsigned *count)
+{
+    *count = thread->wait_count > 0 ? thread->wait_count : 1;
+    return thread->wait_count > 0 ? thread->watches : &thread->watch;
+}
+
+/* Stops what was started, drops the refs held by it. */
+static void wait_stop(struct thread *thread)
+{
+    unsigned count;
+    struct watch *watches = wait_watches(thread, &count);
+    for (unsigned i = 0; i < count; i++) {
+        struct object *object = watches[i].object;
+        if (object == NULL)
+            continue;
+        watch_stop(&watches[i]);
+        object_unref(object);
+    }
+    heap_free(thread->process->account, thread->watches, thread->wait_count * sizeof(struct watch));
+    thread->watches = NULL;
+    thread->wait_count = 0;
+}
+
+static ax_result wait_start(struct watch *watch, struct object *object, uint32_t mask,
+                            struct thread *thread)
+{
+    ax_result result = watch_start(watch, object, mask, WATCH_THREAD, thread);
+    if (result == AX_OK)
+        object_ref(object);
+    return result;
+}
+
+static void wait_write_seen(struct thread *thread, unsigned index, uint32_t seen)
+{
+    memcpy(thread->page->buffer + index * sizeof(struct ax_wait_item) +
+               offsetof(struct ax_wait_item, seen),
+           &seen, sizeof(seen));
+}
+
+void wait_signalled(struct thread *thread, struct watch *watch)
+{
+    ax_result result = watch->object->signals & watch->mask;
+    if (thread->wait_count > 0) {
+        result = watch - thread->watches;
+        for (unsigned i = 0; i < thread->wait_count; i++) {
+            const struct watch *each = &thread->watches[i];
+            wait_write_seen(thread, i, each->object->signals & each->mask);
+        }
+    }
+    wait_stop(thread);
+    thread_wake(thread, result);
+}
+
+void wait_cancel(struct thread *thread)
+{
+    if (thread->block == BLOCK_QUEUE)
+        queue_wait_cancel(thread);
+    else
+        wait_stop(thread);
+}
+
+/* Nothing is ready: may the thread block? */
+static ax_result wait_check(const struct thread *thread, uint64_t deadline_ns)
+{
+    if (thread_is_interrupted(thread))
+        return AX_ERR_INTERRUPTED;
+    return deadline_ns <= hal_time_ns() ? AX_ERR_TIMEOUT : AX_OK;
+}
+
+ax_result sys_object_wait(struct thread *thread, const uint64_t arguments[5])
+{
+    uint64_t mask = arguments[1], deadline_ns = arguments[2];
+    struct object *object;
+    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_NONE,
+                                     AX_RIGHT_WAIT, &object);
+    if (result != AX_OK)
+        return result;
+    if (mask == 0 || mask > UINT32_MAX)
+        return AX_ERR_ARGUMENT;
+    unsigned portion = WORK_PORTION;
+    uint32_t seen = object_signals(object, &portion) & (uint32_t)mask;
+    if (seen != 0)
+        return seen;
+    result = wait_check(thread, deadline_ns);
+    if (result == AX_OK)
+        result = wait_start(&thread->watch, object, (uint32_t)mask, thread);
+    return result != AX_OK ? result : thread_block(thread, BLOCK_WAIT, deadline_ns);
+}
+
+/* ---- Several objects ------------------------------------------------------------------------- */
+
+struct wait_set {
+    unsigned count;
+    struct object *objects[AX_WAIT_MAX];
+    uint32_t masks[AX_WAIT_MAX];
+};
+
+static ax_result wait_decode(struct thread *thread, uint64_t count, struct wait_set *set)
+{
+    if (count > AX_WAIT_MAX)
+        return AX_ERR_ARGUMENT;
+    set->count = (unsigned)count;
+    for (unsigned i = 0; i < set->count; i++) {
+        struct ax_wait_item item;
+        memcpy(&item, thread->page->buffer + i * sizeof(item), sizeof(item));
+        ax_result result = handle_lookup(thread->process, item.handle, AX_TYPE_NONE, AX_RIGHT_WAIT,
+                                         &set->objects[i]);
+        if (result != AX_OK)
+            return result;
+        if (item.mask == 0)
+            return AX_ERR_ARGUMENT;
+        set->masks[i] = item.mask;
+    }
+    return AX_OK;
+}
+
+/* The first that is ready, with all that are seen; set->count: none is. */
+static unsigned wait_find(struct thread *thread, const struct wait_set *set)
+{
+    unsigned portion = WORK_PORTION;
+    unsigned found = set->count;
+    uint32_t seen[AX_WAIT_MAX];
+    for (unsigned i = set->count; i-- > 0;) {
+        seen[i] = object_signals(set->objects[i], &portion) & set->masks[i];
+        if (seen[i] != 0)
+            found = i;
+    }
+    for (unsigned i = 0; found < set->count && i < set->count; i++)
+        wait_write_seen(thread, i, seen[i]);
+    return found;
+}
+
+static ax_result wait_start_all(struct thread *thread, const struct wait_set *set)
+{
+    void *memory;
+    ax_result result =
+        heap_alloc(thread->process->account, set->count * sizeof(struct watch), &memory);
+    if (result != AX_OK)
+        return result;
+    thread->watches = memory;
+    thread->wait_count = set->count;
+    for (unsigned i = 0; i < set->count; i++) {
+        result = wait_start(&thread->watches[i], set->objects[i], set->masks[i], thread);
+        if (result != AX_OK) {
+            wait_stop(thread);
+            return result;
+        }
+    }
+    return AX_OK;
+}
+
+ax_result sys_object_wait_many(struct thread *thread, const uint64_t arguments[5])
+{
+    uint64_t deadline_ns = arguments[1];
+    struct wait_set set;
+    ax_result result = wait_decode(thread, arguments[0], &set);
+    if (result != AX_OK)
+        return result;
+    unsigned found = wait_find(thread, &set);
+    if (found < set.count)
+        return found;
+    result = wait_check(thread, deadline_ns);
+    if (result == AX_ERR_TIMEOUT && set.count == 0) {
+        ax_regs_set_result(&thread->user.regs, AX_ERR_TIMEOUT);
+        sched_yield(thread);
+        return RESULT_NONE;
+    }
+    if (result == AX_OK && set.count > 0)
+        result = wait_start_all(thread, &set);
+    return result != AX_OK ? result : thread_block(thread, BLOCK_WAIT, deadline_ns);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "watch.h"
+
+#include "endpoint.h"
+#include "event.h"
+#include "object.h"
+#include "queue.h"
+
+ax_result watch_start(struct watch *watch, struct object *object, uint32_t mask,
+                      enum watch_kind kind, void *owner)
+{
+    ASSERT(watch->object == NULL);
+    if (object->watch_count == WATCH_MAX)
+        return AX_ERR_LIMIT;
+    watch->object = object;
+    watch->mask = mask;
+    watch->kind = (uint8_t)kind;
+    watch->owner = owner;
+    list_init(&watch->in_object);
+    list_append(&object->watches, &watch->in_object);
+    object->watch_count++;
+    return AX_OK;
+}
+
+void watch_stop(struct watch *watch)
+{
+    if (watch->object == NULL)
+        return;
+    list_remove(&watch->in_object);
+    watch->object->watch_count--;
+    watch->object = NULL;
+}
+
+/* True: the owner took the edge, so that no other need be told. The watch may be gone then. */
+static bool watch_tell(struct watch *watch, uint32_t edge)
+{
+    switch ((enum watch_kind)watch->kind) {
+    case WATCH_THREAD: wait_signalled(watch->owner, watch); return true;
+    case WATCH_QUEUE: return member_notify(watch->owner);
+    case WATCH_BINDING: binding_notify(watch->owner, edge); return true;
+    }
+    return false;
+}
+
+void watch_notify(struct object *object, uint32_t edge)
+{
+    /* Whoever is told may take any watch out of either list, so each round looks at the first. */
+    struct list rest;
+    list_init(&rest);
+    list_splice(&rest, &object->watches);
+    bool taken = false;
+    struct list *first;
+    while ((first = list_first(&rest)) != NULL) {
+        struct watch *watch = list_entry(first, struct watch, in_object);
+        list_remove(first);
+        list_append(&object->watches, first);
+        bool exclusive = watch->exclusive;
+        if ((watch->mask & edge) == 0 || (exclusive && taken))
+            continue;
+        if (watch_tell(watch, edge) && exclusive)
+            taken = true;
+    }
+}
+
+bool watch_drop_all(struct object *object, unsigned *portion)
+{
+    struct watch *watch;
+    list_for_each_safe (watch, &object->watches, in_object) {
+        if (watch->kind != WATCH_QUEUE)
+            continue; /* holds a ref: it may go on */
+        if (*portion == 0)
+            return false;
+        --*portion;
+        member_drop(watch->owner);
+    }
+    return true;
+}

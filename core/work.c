@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* The work list: objects whose memory is to be given back, or that have more to do than one step.
+ */
+#include "object.h"
+
+#include "device.h"
+#include "endpoint.h"
+#include "kernel.h"
+#include "watch.h"
+
+void object_work(struct object *object)
+{
+    if (object->work_queued)
+        return;
+    object->work_queued = true;
+    if (object->refs != 0)
+        object_ref(object);
+    list_append(&kernel->work, &object->work);
+}
+
+bool work_is_pending(void)
+{
+    return !list_is_empty(&kernel->work);
+}
+
+static bool work_call(struct object *object, unsigned *portion)
+{
+    switch ((enum ax_type)object->type) {
+    case AX_TYPE_PROCESS: return process_work((struct process *)object, portion);
+    case AX_TYPE_ACCOUNT: return account_work((struct account *)object, portion);
+    case AX_TYPE_THREAD: return thread_work((struct thread *)object, portion);
+    case AX_TYPE_ENDPOINT: return endpoint_work((struct endpoint *)object, portion);
+    case AX_TYPE_SESSION: return session_work((struct session *)object, portion);
+    case AX_TYPE_REPLY: return reply_work((struct reply *)object, portion);
+    case AX_TYPE_MEMORY: return memory_work((struct memory *)object, portion);
+    case AX_TYPE_EVENT: return event_work((struct event *)object, portion);
+    case AX_TYPE_TIMER: return timer_work((struct timer *)object, portion);
+    case AX_TYPE_IRQ: return irq_work((struct irq *)object, portion);
+    case AX_TYPE_QUEUE: return queue_work((struct queue *)object, portion);
+    case AX_TYPE_DEVICE: return device_work((struct device *)object, portion);
+    case AX_TYPE_NONE:
+    case AX_TYPE_COUNT: break;
+    }
+    ASSERT(false);
+    return true;
+}
+
+/* Off the list first: work that comes up meanwhile puts the object back on it. */
+static void work_step(struct object *object, unsigned *portion)
+{
+    list_remove(&object->work);
+    object->work_queued = false;
+    bool dying = object->refs == 0;
+    bool done =
+        (object->handles != 0 || watch_drop_all(object, portion)) && work_call(object, portion);
+    if (!done)
+        object_work(object);
+    if (!dying)
+        object_unref(object); /* the list's */
+}
+
+bool work_run(unsigned portion)
+{
+    struct list *first;
+    while (portion > 0 && (first = list_first(&kernel->work)) != NULL) {
+        unsigned before = portion;
+        work_step(list_entry(first, struct object, work), &portion);
+        if (portion == before)
+            portion--;
+    }
+    return work_is_pending();
+}
