@@ -48,6 +48,7 @@ struct kernel {
     struct tree futexes; /* struct thread.futex_node */
     uint64_t futex_sequence;
     struct irq *irqs[IRQ_MAX];
+    unsigned notify_budget;  /* watches of queues that this edge may still tell (queue.c) */
     uint64_t fail_countdown; /* tests: the allocation that counts it down to 0 fails; 0: off */
 
     struct ax_counters counters;
