@@ -14,3 +14,7 @@ AX_CALL_LIST(X)
 
 /* Makes the thread's kernel call (thread->call_number, thread->arguments), sets its result. */
 void call_dispatch(struct thread *thread);
+
+/* A call, or a fault, of the thread failed: may it succeed when it is made again, because memory
+ * was or will be given back? Does a portion of that. */
+bool call_may_retry(struct thread *thread, ax_result result);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event loop of a CPU: prepare (with the lock: queued work, whom to run, deadlines; without it:
- * syncs), enter user mode or wait, handle the event. Split so that a test can make the steps of
+ * The event loop of a CPU: prepare (queued work, changes of spaces brought into force, whom to run,
+ * deadlines), enter user mode or wait, handle the event. Split so that a test can make the steps of
  * several CPUs in any order it likes.
  */
 #pragma once
@@ -13,7 +13,7 @@
 /* Boot (boot.c): builds the kernel from the boot data, with the root task ready; CPU 0. The lock is
  * not held. */
 void core_init(void);
-/* Takes part: the CPU is online from now on. */
+/* Takes part: the CPU is online from now on. Takes and releases the lock. */
 void cpu_enter(struct cpu *cpu);
 
 /* Chooses what the CPU does next: cpu->current, or idle if NULL. Takes and releases the lock. */
@@ -23,9 +23,8 @@ void cpu_run(struct cpu *cpu, struct hal_event *event);
 /* Handles the event. Takes and releases the lock. */
 void cpu_handle(struct cpu *cpu, const struct hal_event *event);
 
-/*
- * The root task faulted: starts it anew from its image in the same process. Its threads and its
- * memory are new, its handle table and the calls it had received are kept. A second death within a
- * second halts the machine. (boot.c)
- */
-void root_restart(struct process *process);
+/* The next step of the loop will not wait for an event: there is more to do. */
+static inline bool cpu_must_poll(const struct cpu *cpu)
+{
+    return cpu->poll;
+}

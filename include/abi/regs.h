@@ -5,8 +5,11 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <abi/layout.h>
 
 struct ax_regs {
     uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
@@ -39,6 +42,20 @@ static inline void ax_regs_sanitize(struct ax_regs *regs)
 {
     regs->rflags = (regs->rflags & AX_RFLAGS_USER) | AX_RFLAGS_FIXED;
     regs->reserved = 0;
+}
+
+/* Addresses that the machine can load: the rest of the registers may hold anything. */
+static inline bool ax_regs_are_valid(const struct ax_regs *regs)
+{
+    return regs->rip < AX_USER_END && regs->fs_base < AX_USER_END;
+}
+
+/* An upcall: goes on at `entry` on `stack` with the flags a function expects, all else as it is. */
+static inline void ax_regs_enter(struct ax_regs *regs, uint64_t entry, uint64_t stack)
+{
+    regs->rip = entry;
+    regs->rsp = stack;
+    regs->rflags = AX_RFLAGS_FIXED;
 }
 
 static inline void ax_regs_set_result(struct ax_regs *regs, int64_t result)

@@ -47,7 +47,23 @@ struct ax_frame {
     uint32_t reserved;
 };
 
-/* Which upcall frames are in use: thread_page.inside. */
+/*
+ * Which upcall frames are in use: thread_page.inside.
+ *
+ * An upcall from the program fills the program frame and starts the personality's entry on
+ * personality_stack, flags cleared, other registers as they were. Inside the personality
+ * - interrupts wait: `pending` is set, and the next resume of frame 0 delivers them;
+ * - a fault fills the recovery frame and goes on at the recovery address, registers as they were;
+ *   resume of frame 1 goes back;
+ * - a bounce is an AX_FAULT_INSTRUCTION.
+ * After a bounce the personality may return without a kernel call. The instructions with which it
+ * does so, from the one that reads `pending` to the jump to the program, are the marked range of
+ * struct ax_personality. It clears `inside` somewhere in it. An interrupt that finds the thread
+ * there sets `pending` and AX_INSIDE_PERSONALITY and goes on at range_restart: that code, which is
+ * outside the range, may rely on the program frame and on nothing else, loads what it needs anew
+ * (its stack too, should it want one), and comes to the range again or resumes. A fault in
+ * the range counts as one inside the personality.
+ */
 enum ax_inside {
     AX_INSIDE_PROGRAM = 0,     /* the program runs; an upcall uses the program frame */
     AX_INSIDE_PERSONALITY = 1, /* the program frame is in use; a fault uses the recovery frame */
