@@ -95,29 +95,32 @@ handle_transfer(source process, handle, place, rights, enum ax_transfer flags)
     AX_RIGHT_HANDLES, which may have no threads) to a place, with at most `rights`; with
     AX_TRANSFER_MOVE it leaves the source in the same step. Needs AX_RIGHT_COPY or AX_RIGHT_MOVE on
     the handle. A reply handle cannot be transferred (AX_ERR_TYPE). Answers the new handle.
-    Errors: EXISTS, NOT_FOUND (with AX_TRANSFER_SLOT: the slot is empty), ENDED.
+    Errors: EXISTS, NOT_FOUND (with AX_TRANSFER_SLOT: the slot is empty), ENDED (the source's
+    process, or the place's).
 
 handle_list(process, first slot)
     Lists the process's handles (AX_RIGHT_HANDLES; AX_HANDLE_NONE: the caller's) from the first slot
     on into the buffer as struct ax_handle_info. Answers how many; 0: none are left. One call looks
-at a bounded number of slots: the last entry may be a hint of type AX_TYPE_NONE: go on from its
-slot.
+    at a bounded number of slots: the last entry may be a hint of type AX_TYPE_NONE: go on after
+    its slot.
 
 object_info(handle)
     Fills struct ax_object_info in the buffer. Any handle will do; what tells of a process's or
     thread's inside needs AX_RIGHT_INSPECT and reads zero without.
 
 object_create(type, argument, place)
-    Makes an endpoint, event (argument: its first signals), timer or queue, with all rights.
+    Makes an endpoint, event (argument: its first signals), timer or queue, with all rights. The
+    argument is 0 but for events, whose signals are of AX_SIGNAL_SERVED.
 
 object_wait(handle, mask, deadline)
-    Waits (AX_RIGHT_WAIT) until the object has a signal of the mask; answers those it has.
-    Blocks. Errors: TIMEOUT, INTERRUPTED, HANDLE if the last handle is closed meanwhile? no: the
-    wait holds the object until it ends.
+    Waits (AX_RIGHT_WAIT) until the object has a signal of the mask, which is not 0; answers those
+    it has, also when an interrupt is pending or the deadline has passed. The wait holds the object:
+    closing the handle meanwhile does not end it. Blocks. Errors: TIMEOUT, INTERRUPTED, LIMIT (too
+    many wait for this object).
 
 object_wait_many(count, deadline)
-    The same for up to AX_WAIT_MAX struct ax_wait_item in the buffer; answers the index of one that
-    is ready, and sets `seen` in each. With count 0 it sleeps until the deadline and answers
+    The same for up to AX_WAIT_MAX struct ax_wait_item in the buffer; answers the index of the first
+    that is ready, and sets `seen` in each. With count 0 it sleeps until the deadline and answers
     TIMEOUT; with a deadline in the past besides, it lets other threads of its priority run first.
 
 object_signal(handle, clear, set)
@@ -181,7 +184,8 @@ endpoint_bind(endpoint, object, mask, cookie)
     Signals of the mask of an event, timer or irq (AX_RIGHT_WAIT) come as messages to the endpoint
     (AX_RIGHT_RECEIVE) with the cookie as badge; a new instance gets each of them once. The binding
     takes from the event the bits it delivers (for irq and timer they stay until acknowledged). One
-    binding an object (EXISTS); mask 0 unbinds.
+    binding an object (EXISTS); mask 0 unbinds (NOT_FOUND: it is not bound to this endpoint). To a
+    new instance words[0] may be 0: whatever the last one was told and did not finish is not known.
 
 session_create(endpoint, badge, signals, place)
     A session with that badge (AX_RIGHT_SESSIONS) and first signals. EXISTS: the badge is live or
@@ -279,28 +283,38 @@ resume(frame)
 
 ---- Events, queues, devices, the machine -------------------------------------------------------
 
-timer_set(timer, deadline)   AX_RIGHT_WRITE. AX_TIME_NEVER disarms. Clears AX_SIGNAL_FIRED.
+timer_set(timer, deadline)
+    AX_RIGHT_WRITE. AX_TIME_NEVER disarms. Clears AX_SIGNAL_FIRED; a deadline that has passed sets
+    it again at once.
 
 queue_control(queue, op and mode, handle, mask, cookie)
     AX_QUEUE_ADD (handle: AX_RIGHT_WAIT), CHANGE, REMOVE a member, known by its cookie (EXISTS,
-    NOT_FOUND); queue: AX_RIGHT_WRITE. The queue holds the object weakly: its end removes it. LIMIT:
-    nesting deeper than 5; DEADLOCK: a cycle.
+    NOT_FOUND); queue: AX_RIGHT_WRITE. Mask 0: silent. The queue holds the object weakly: a member
+    goes when the last handle to its object is closed. A member that has a signal of the mask when
+    it is added or changed is reported. EXCLUSIVE goes neither with ONCE, nor with a queue as
+    member, nor with CHANGE (ARGUMENT). LIMIT: nesting deeper than AX_QUEUE_NESTING_MAX, or too many
+    queues in each other; DEADLOCK: a cycle.
 queue_wait(queue, max, deadline)
     AX_RIGHT_READ. Up to max (1 to AX_QUEUE_MAX) struct ax_queue_event in the buffer; answers how
-    many. Blocks.
+    many. Blocks. An edge is handed to one of the threads that wait, a level to all.
 
 device_create(device, enum ax_device_kind, base, size, place)
-    A part of a device's range (AX_RIGHT_WRITE on it).
-device_port(device, port, width | direction, value)   Port input (0: READ) and output (1: WRITE).
+    A part of a device's range (AX_RIGHT_WRITE on it), of the same kind; memory in whole pages.
+device_port(device, port, width | direction, value)
+    Port input (0: READ), which it answers, and output (1: WRITE).
 device_memory(device, page count or offset, flags, place)
-    AX_DEVICE_REGISTERS: memory of the device's registers; AX_DEVICE_DMA: a contiguous, pinned run
-of RAM, whose physical address object_info tells; not reused before device_reset.
+    AX_RIGHT_WRITE. AX_DEVICE_REGISTERS: memory of the device's registers, from the offset to the
+    end of its range. AX_DEVICE_DMA (any kind but SYSTEM): a contiguous, pinned run of RAM, whose
+    physical address object_info tells; not reused before device_reset.
 device_reset(device)   The device was reset: freed DMA memory may be used again. (WRITE)
-irq_create(device, line, place)   An interrupt line in the device's range. EXISTS: it is in use.
+irq_create(device, line, place)
+    An interrupt line in the device's range (WRITE), unmasked. EXISTS: it is in use.
 
 system_control(device, enum ax_system_op, a, b)
-    On the device of kind AX_DEVICE_SYSTEM: LOG_WRITE (a bytes of the buffer), LOG_READ (from
-position a), COUNTERS, TRACE (a: mask), TRACE_READ, HALT (a: code), ENTROPY (a bytes into the
-buffer).
+    On the device of kind AX_DEVICE_SYSTEM. WRITE: LOG_WRITE (a bytes of the buffer). READ: LOG_READ
+    (from position a; answers bytes), TRACE_READ (from position a; answers entries), COUNTERS,
+    ENTROPY (a bytes into the buffer). CONTROL: TRACE (a: mask), HALT (a: code). Positions count
+    from the machine's start; one that is lost already means the oldest there is; where to read on
+    is told in thread_page.ipc.message.badge. STATE: the machine keeps no trace.
 
 ---------------------------------------------------------------------------------------------- */
