@@ -73,6 +73,7 @@ bool frame_reclaim(void);
 struct frame *frame_at(uint64_t physical); /* NULL: not RAM of ours */
 uint64_t frame_physical(const struct frame *frame);
 void *frame_window(const struct frame *frame);
+struct frame *frame_of_window(const void *window); /* any address in the frame's window */
 
 static inline bool frame_is_exclusive(const struct frame *frame)
 {

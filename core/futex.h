@@ -7,7 +7,5 @@
 /* Takes a waiting thread out. */
 void futex_cancel(struct thread *thread);
 
-/* Wakes up to `count` waiters at the process's address of which a bit matches; how many. For
- * thread_exit, and futex_wake. Errors: ADDRESS. */
-MUST_USE ax_result futex_wake_at(struct process *process, uint64_t address, uint32_t count,
-                                 uint32_t bits);
+/* Wakes the first waiter at the process's address, if there is one (thread_exit). */
+void futex_wake_one(struct process *process, uint64_t address);

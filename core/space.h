@@ -40,6 +40,7 @@ struct space {
     uint32_t syncing;     /* CPUs that are in hal_space_sync for it */
     bool destroying;      /* space_destroy waits for them */
     struct list dirty;    /* kernel->frames.dirty */
+    uint64_t changed;     /* its last change */
     uint64_t synced;      /* dirty: its changes up to this one are in force */
     uint64_t place;       /* where to look for a free place next */
     uint64_t table_pages; /* frames of translation tables */
@@ -79,8 +80,27 @@ MUST_USE ax_result space_map(struct process *process, uint64_t address, uint64_t
 MUST_USE ax_result space_unmap(struct process *process, uint64_t address, uint64_t page_count,
                                unsigned *portion);
 
-/* Unmaps and frees one whole region now (loan maps, at most AX_LOAN_MAP_PAGES pages). */
+/* Unmaps one whole region; private pages are given back by the work list, loans at once. */
 void region_remove(struct region *region);
+
+/* The parts of space_map: memory for a region, and, once that is filled in and known not to overlap
+ * any other, its place in the space. */
+MUST_USE ax_result region_reserve(struct process *process, struct region **region);
+void region_unreserve(struct process *process, struct region *region);
+void region_link(struct region *region);
+
+/* Cuts the region in two before an address inside it (*upper, if not NULL, is the new one). */
+MUST_USE ax_result region_split(struct region *region, uint64_t address, struct region **upper);
+/* Joins the region with the ones before and after it where they are alike. It may be gone then. */
+void region_join(struct region *region);
+/* Hides what the region shows beyond the end of its memory, up to *portion pages; true: done. */
+bool region_trim(struct region *region, unsigned *portion);
+uint64_t region_end(const struct region *region);
+/* How many of its pages, from the first on, its memory has. */
+uint64_t region_kept(const struct region *region);
+
+/* Removes translations, with space_dirty. */
+void space_hide(struct process *process, uint64_t address, uint64_t page_count);
 
 /*
  * Copies the parent's regions from *cursor (an address, 0 at first) on into the child,

@@ -173,7 +173,8 @@ void hal_space_sync(struct hal_space *space);
 
 /* ---- Physical memory ------------------------------------------------------------------------ */
 
-/* Core's address of RAM at a physical address; whole runs of RAM are contiguous there. Any time. */
+/* Core's address of RAM at a physical address, in one linear window: addresses are as far apart
+ * there as they are physically. Any time. */
 void *hal_window(uint64_t physical);
 
 /* Fills the kernel page (one zeroed frame, mapped read and execute everywhere). CPU 0, at boot. */

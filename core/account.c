@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include "account.h"
+
+#include "calls.h"
+#include "handle.h"
+#include "heap.h"
+#include "kernel.h"
+#include "process.h"
+#include "thread.h"
+
+static bool account_has(const struct account *account, uint64_t bytes, uint64_t objects)
+{
+    ASSERT(account->used_bytes <= account->limit_bytes);
+    ASSERT(account->used_objects <= account->limit_objects);
+    return bytes <= account->limit_bytes - account->used_bytes &&
+           objects <= account->limit_objects - account->used_objects;
+}
+
+static ax_result account_refuse(struct account *account)
+{
+    object_signal(&account->object, 0, AX_SIGNAL_LIMIT);
+    return AX_ERR_LIMIT;
+}
+
+ax_result account_charge(struct account *account, uint64_t bytes, uint64_t objects)
+{
+    if (!account_has(account, bytes, objects))
+        return account_refuse(account);
+    account->used_bytes += bytes;
+    account->used_objects += objects;
+    return AX_OK;
+}
+
+static bool account_is_used(const struct account *account)
+{
+    return account->used_bytes != 0 || account->used_objects != 0;
+}
+
+void account_uncharge(struct account *account, uint64_t bytes, uint64_t objects)
+{
+    ASSERT(bytes <= account->used_bytes && objects <= account->used_objects);
+    account->used_bytes -= bytes;
+    account->used_objects -= objects;
+    if (account->object.refs == 0 && !account->object.work_queued && !account_is_used(account))
+        object_work(&account->object);
+}
+
+/* The last ref is gone, but the account lives on until the last charge is: account_uncharge puts it
+ * on the work list once more then. */
+bool account_work(struct account *account, unsigned *portion)
+{
+    (void)portion;
+    if (account->object.refs != 0 || account_is_used(account))
+        return true;
+    struct account *parent = account->parent;
+    ASSERT(parent != NULL);
+    parent->limit_bytes += account->limit_bytes;
+    parent->limit_objects += account->limit_objects;
+    object_free(&account->object, sizeof(*account));
+    return true;
+}
+
+ax_result account_make(struct account *parent, uint64_t bytes, uint64_t objects,
+                       struct account **account)
+{
+    void *memory;
+    ax_result result = heap_alloc(parent, sizeof(**account), &memory);
+    if (result != AX_OK)
+        return result;
+    if (!account_has(parent, bytes, objects)) {
+        heap_free(parent, memory, sizeof(**account));
+        return account_refuse(parent);
+    }
+    /* The parent lives as long: it is charged for the child. */
+    struct account *child = memory;
+    object_init(&child->object, AX_TYPE_ACCOUNT, parent);
+    child->parent = parent;
+    child->limit_bytes = bytes;
+    child->limit_objects = objects;
+    parent->limit_bytes -= bytes;
+    parent->limit_objects -= objects;
+    *account = child;
+    return AX_OK;
+}
+
+/* AX_HANDLE_NONE: the account of the thread's process. */
+static ax_result account_lookup(struct thread *thread, ax_handle handle, struct account **account)
+{
+    *account = thread->process->account;
+    if (handle == AX_HANDLE_NONE)
+        return AX_OK;
+    struct object *object;
+    ax_result result =
+        handle_lookup(thread->process, handle, AX_TYPE_ACCOUNT, AX_RIGHT_CHARGE, &object);
+    if (result == AX_OK)
+        *account = container_of(object, struct account, object);
+    return result;
+}
+
+ax_result sys_account_create(struct thread *thread, const uint64_t arguments[5])
+{
+    struct account *parent;
+    ax_result result = account_lookup(thread, (ax_handle)arguments[0], &parent);
+    if (result != AX_OK)
+        return result;
+    struct place place;
+    result = place_decode(thread, arguments[3], &place);
+    if (result != AX_OK)
+        return result;
+    struct account *child;
+    result = account_make(parent, arguments[1], arguments[2], &child);
+    if (result != AX_OK) {
+        place_cancel(&place);
+        return result;
+    }
+    return place_new(&place, &child->object, AX_RIGHT_ALL);
+}
+
+ax_result sys_account_transfer(struct thread *thread, const uint64_t arguments[5])
+{
+    struct account *from, *to;
+    ax_result result = account_lookup(thread, (ax_handle)arguments[0], &from);
+    if (result == AX_OK)
+        result = account_lookup(thread, (ax_handle)arguments[1], &to);
+    if (result != AX_OK)
+        return result;
+    uint64_t bytes = arguments[2], objects = arguments[3];
+    if (!account_has(from, bytes, objects))
+        return AX_ERR_LIMIT;
+    from->limit_bytes -= bytes;
+    from->limit_objects -= objects;
+    to->limit_bytes += bytes;
+    to->limit_objects += objects;
+    return AX_OK;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* Pages: what is at an address, made present, copied before a write, mapped. */
+#include <base/align.h>
+#include <base/memory.h>
+
+#include "frame.h"
+#include "kernel.h"
+#include "memory.h"
+#include "process.h"
+#include "space.h"
+
+/* One page of a region: where it is, and the frame it shows (NULL: none yet). */
+struct page {
+    struct region *region;
+    uint64_t address;
+    uint64_t index;   /* in region->memory */
+    uint64_t overlay; /* in region->overlay */
+    struct frame *frame;
+    bool is_own; /* the frame is the overlay's */
+};
+
+static void page_look(struct page *page, struct region *region, uint64_t address)
+{
+    uint64_t at = (address - region->start) / AX_PAGE_SIZE;
+    *page = (struct page){.region = region,
+                          .address = align_down(address, AX_PAGE_SIZE),
+                          .index = region->offset + at,
+                          .overlay = region->overlay_offset + at};
+    if (region->overlay != NULL)
+        page->frame = memory_find(region->overlay, page->overlay);
+    page->is_own = page->frame != NULL;
+    if (!page->is_own && region->memory != NULL)
+        page->frame = memory_find(region->memory, page->index);
+}
+
+static bool page_is_beyond(const struct page *page)
+{
+    const struct memory *memory = page->region->memory;
+    return memory != NULL && page->index >= memory->page_count;
+}
+
+/* May the frame be written as it is? */
+static bool page_is_writable(const struct page *page)
+{
+    return !page->region->is_private || (page->is_own && frame_is_exclusive(page->frame));
+}
+
+static bool region_allows(const struct region *region, uint32_t access, bool force)
+{
+    if (force)
+        return access != AX_PROT_WRITE || region->is_private || (region->prot & AX_PROT_WRITE);
+    return (region->prot & access) != 0;
+}
+
+/* A first private page of the region. */
+static ax_result page_insert(struct page *page, struct frame *fresh)
+{
+    struct region *region = page->region;
+    bool is_first = region->overlay == NULL;
+    if (is_first) {
+        ax_result result =
+            memory_make(region->process->account, MEMORY_PAGES_MAX, &region->overlay);
+        if (result != AX_OK)
+            return result;
+        region->overlay_offset = 0;
+        page->overlay = (page->address - region->start) / AX_PAGE_SIZE;
+    }
+    ax_result result = memory_insert(region->overlay, page->overlay, fresh);
+    if (result != AX_OK && is_first) {
+        object_unref(&region->overlay->object);
+        region->overlay = NULL;
+    }
+    return result;
+}
+
+/* The page's own frame takes the place of what it showed, which may be mapped. */
+static ax_result page_copy(struct page *page, struct frame *fresh)
+{
+    struct region *region = page->region;
+    const struct frame *old = page->frame;
+    if (old != NULL) {
+        memcpy(frame_window(fresh), frame_window(old), AX_PAGE_SIZE);
+        space_hide(region->process, page->address, 1);
+    }
+    if (!page->is_own)
+        return page_insert(page, fresh);
+    frame_unref(memory_replace(region->overlay, page->overlay, fresh));
+    return AX_OK;
+}
+
+/* Gives the page a frame that fits the access; takes memory. */
+static ax_result page_make(struct page *page, bool write)
+{
+    struct region *region = page->region;
+    bool is_shared = !region->is_private;
+    if (page->frame == NULL && region->memory != NULL && region->memory->pager != NULL)
+        return AX_ERR_ABSENT;
+    ASSERT(page->frame == NULL || (write && !is_shared));
+    struct frame *fresh;
+    ax_result result = frame_alloc(region->process->account, 0, &fresh);
+    if (result != AX_OK)
+        return result;
+    result = is_shared ? memory_insert(region->memory, page->index, fresh) : page_copy(page, fresh);
+    if (result != AX_OK) {
+        frame_unref(fresh);
+        return result;
+    }
+    page->frame = fresh;
+    page->is_own = !is_shared;
+    return AX_OK;
+}
+
+/* page_resolve, with all about the page. */
+static ax_result page_find(struct process *process, uint64_t address, uint32_t access, bool force,
+                           struct page *page, uint32_t *fault)
+{
+    struct region *region = space_find(process, address);
+    *fault = AX_FAULT_UNMAPPED;
+    if (region == NULL)
+        return AX_ERR_ADDRESS;
+    *fault = AX_FAULT_PROTECTION;
+    if (!region_allows(region, access, force))
+        return AX_ERR_ADDRESS;
+    page_look(page, region, address);
+    *fault = AX_FAULT_BEYOND;
+    if (page_is_beyond(page))
+        return AX_ERR_ADDRESS;
+    *fault = AX_FAULT_NONE;
+    if (region->memory != NULL && region->memory->registers)
+        return AX_OK;
+    bool write = access == AX_PROT_WRITE;
+    if (page->frame != NULL && (!write || page_is_writable(page)))
+        return AX_OK;
+    ax_result result = page_make(page, write);
+    *fault = result == AX_OK ? AX_FAULT_NONE : AX_FAULT_MEMORY;
+    return result;
+}
+
+ax_result page_resolve(struct process *process, uint64_t address, uint32_t access, bool force,
+                       struct frame **frame, uint32_t *fault)
+{
+    struct page page;
+    ax_result result = page_find(process, address, access, force, &page, fault);
+    if (result != AX_OK)
+        return result;
+    if (page.frame == NULL) { /* device registers */
+        *fault = AX_FAULT_PROTECTION;
+        return AX_ERR_ADDRESS;
+    }
+    *frame = page.frame;
+    return AX_OK;
+}
+
+/* ---- Mapping --------------------------------------------------------------------------------- */
+
+/* A run of pages that one hal_space_map makes. */
+struct run {
+    uint64_t address;
+    uint64_t physical;
+    size_t page_count;
+    uint32_t prot;
+};
+
+static bool run_map(struct process *process, const struct run *run)
+{
+    return run->page_count == 0 || hal_space_map(&process->space.hal, run->address, run->physical,
+                                                 run->page_count, run->prot);
+}
+
+/* What a page of the region looks like to the machine; false: it is not present. */
+static bool page_translate(const struct page *page, uint64_t *physical, uint32_t *prot)
+{
+    const struct region *region = page->region;
+    *prot = region->prot;
+    if (page_is_beyond(page))
+        return false;
+    if (region->memory != NULL && region->memory->registers) {
+        *physical = region->memory->physical + page->index * AX_PAGE_SIZE;
+        *prot |= HAL_DEVICE;
+        return true;
+    }
+    if (page->frame == NULL)
+        return false;
+    if (!page_is_writable(page))
+        *prot &= ~(uint32_t)AX_PROT_WRITE;
+    *physical = frame_physical(page->frame);
+    return true;
+}
+
+/* Maps what is present of [first, end) of the region, in runs. False: the machine has no memory for
+ * some of it. */
+static bool region_show(struct region *region, uint64_t first, uint64_t end)
+{
+    struct run run = {0};
+    for (uint64_t at = first; at < end; at += AX_PAGE_SIZE) {
+        struct page page;
+        uint64_t physical;
+        uint32_t prot;
+        page_look(&page, region, at);
+        if (!page_translate(&page, &physical, &prot))
+            continue;
+        uint64_t run_bytes = run.page_count * AX_PAGE_SIZE;
+        if (run.page_count > 0 && run.address + run_bytes == at &&
+            run.physical + run_bytes == physical && run.prot == prot) {
+            run.page_count++;
+            continue;
+        }
+        if (!run_map(region->process, &run))
+            return false;
+        run = (struct run){at, physical, 1, prot};
+    }
+    return run_map(region->process, &run);
+}
+
+ax_result page_fault(struct process *process, uint64_t address, uint32_t access, uint32_t *fault)
+{
+    struct page page;
+    ax_result result = page_find(process, address, access, false, &page, fault);
+    if (result != AX_OK)
+        return result;
+    if (!process->space.created)
+        return AX_OK;
+    struct region *region = page.region;
+    const uint64_t window_bytes = FAULT_WINDOW * AX_PAGE_SIZE;
+    uint64_t first = align_down(address, window_bytes);
+    uint64_t end = first + window_bytes;
+    first = first > region->start ? first : region->start;
+    end = end < region_end(region) ? end : region_end(region);
+    if (region_show(region, first, end) ||
+        region_show(region, page.address, page.address + AX_PAGE_SIZE))
+        return AX_OK;
+    *fault = AX_FAULT_MEMORY;
+    return AX_ERR_MEMORY;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include "frame.h"
+
+#include <base/align.h>
+#include <base/memory.h>
+
+#include "account.h"
+#include "kernel.h"
+#include "space.h"
+
+/* Most waiting frames that one call of frame_reclaim frees. */
+#define RECLAIM_PORTION (16 * WORK_PORTION)
+
+void frame_init(struct frame *all, uint64_t base_page, uint64_t page_count)
+{
+    struct frames *frames = &kernel->frames;
+    *frames = (struct frames){.all = all, .base_page = base_page, .page_count = page_count};
+    for (unsigned order = 0; order < FRAME_ORDERS; order++)
+        list_init(&frames->free[order]);
+    list_init(&frames->waiting[0]);
+    list_init(&frames->waiting[1]);
+    list_init(&frames->dirty);
+}
+
+static uint64_t frame_index(const struct frame *frame)
+{
+    return (uint64_t)(frame - kernel->frames.all);
+}
+
+struct frame *frame_at(uint64_t physical)
+{
+    const struct frames *frames = &kernel->frames;
+    uint64_t page = physical / AX_PAGE_SIZE;
+    if (page < frames->base_page || page - frames->base_page >= frames->page_count)
+        return NULL;
+    return &frames->all[page - frames->base_page];
+}
+
+uint64_t frame_physical(const struct frame *frame)
+{
+    return (kernel->frames.base_page + frame_index(frame)) * AX_PAGE_SIZE;
+}
+
+void *frame_window(const struct frame *frame)
+{
+    return hal_window(frame_physical(frame));
+}
+
+struct frame *frame_of_window(const void *window)
+{
+    const struct frames *frames = &kernel->frames;
+    const char *first = hal_window(frames->base_page * AX_PAGE_SIZE);
+    uint64_t page = (uint64_t)((const char *)window - first) / AX_PAGE_SIZE;
+    ASSERT(page < frames->page_count);
+    return &frames->all[page];
+}
+
+/* The other half of the run twice as long; NULL: it is not free as a whole. Runs are aligned by
+ * physical page number. */
+static struct frame *frame_buddy(const struct frame *frame, unsigned order)
+{
+    uint64_t physical = frame_physical(frame) ^ (AX_PAGE_SIZE << order);
+    struct frame *buddy = frame_at(physical);
+    if (buddy == NULL || buddy->state != FRAME_FREE || buddy->order != order)
+        return NULL;
+    return buddy;
+}
+
+static void run_insert(struct frame *frame, unsigned order)
+{
+    frame->state = FRAME_FREE;
+    frame->order = (uint8_t)order;
+    list_init(&frame->link);
+    list_prepend(&kernel->frames.free[order], &frame->link);
+}
+
+/* Frees a run that is in no list, joined with what is free beside it. */
+static void run_free(struct frame *frame, unsigned order)
+{
+    kernel->frames.free_count += UINT64_C(1) << order;
+    frame->state = FRAME_INSIDE;
+    struct frame *buddy;
+    while (order + 1 < FRAME_ORDERS && (buddy = frame_buddy(frame, order)) != NULL) {
+        list_remove(&buddy->link);
+        buddy->state = FRAME_INSIDE;
+        if (buddy < frame)
+            frame = buddy;
+        order++;
+    }
+    run_insert(frame, order);
+}
+
+/* A run of the order, out of the smallest that is long enough; NULL: there is none. */
+static struct frame *run_take(unsigned order)
+{
+    struct frames *frames = &kernel->frames;
+    unsigned found = order;
+    while (found < FRAME_ORDERS && list_is_empty(&frames->free[found]))
+        found++;
+    if (found == FRAME_ORDERS)
+        return NULL;
+    struct frame *frame = list_entry(list_first(&frames->free[found]), struct frame, link);
+    list_remove(&frame->link);
+    while (found > order) {
+        found--;
+        run_insert(frame + (UINT64_C(1) << found), found);
+    }
+    frames->free_count -= UINT64_C(1) << order;
+    return frame;
+}
+
+void frame_add_range(uint64_t base, uint64_t size_bytes)
+{
+    ASSERT(is_aligned(base | size_bytes, AX_PAGE_SIZE));
+    struct frame *frame = frame_at(base);
+    uint64_t left = size_bytes / AX_PAGE_SIZE;
+    kernel->frames.total_count += left;
+    while (left > 0) {
+        uint64_t page = frame_physical(frame) / AX_PAGE_SIZE;
+        unsigned order = FRAME_ORDERS - 1;
+        while (!is_aligned(page, UINT64_C(1) << order) || UINT64_C(1) << order > left)
+            order--;
+        for (uint64_t i = 0; i < UINT64_C(1) << order; i++) {
+            ASSERT(frame[i].state == FRAME_RESERVED);
+            frame[i].state = FRAME_INSIDE;
+        }
+        run_free(frame, order);
+        frame += UINT64_C(1) << order;
+        left -= UINT64_C(1) << order;
+    }
+}
+
+ax_result frame_alloc(struct account *account, unsigned order, struct frame **frame)
+{
+    ASSERT(order < FRAME_ORDERS);
+    uint64_t size_bytes = AX_PAGE_SIZE << order;
+    if (alloc_fails())
+        return AX_ERR_MEMORY;
+    if (account != NULL) {
+        ax_result result = account_charge(account, size_bytes, 0);
+        if (result != AX_OK)
+            return result;
+    }
+    struct frame *run = run_take(order);
+    if (run == NULL) {
+        if (account != NULL)
+            account_uncharge(account, size_bytes, 0);
+        return AX_ERR_MEMORY;
+    }
+    for (uint64_t i = 0; i < UINT64_C(1) << order; i++) {
+        run[i] = (struct frame){.account = account, .refs = 1, .state = FRAME_USED};
+        list_init(&run[i].link);
+    }
+    memset(frame_window(run), 0, size_bytes);
+    *frame = run;
+    return AX_OK;
+}
+
+void frame_ref(struct frame *frame)
+{
+    ASSERT(frame->state == FRAME_USED && frame->refs > 0 && frame->refs < UINT32_MAX);
+    frame->refs++;
+}
+
+void frame_unref(struct frame *frame)
+{
+    ASSERT(frame->state == FRAME_USED && frame->refs > frame->pins);
+    if (--frame->refs != 0)
+        return;
+    struct frames *frames = &kernel->frames;
+    struct account *account = frame->account;
+    frame->account = NULL;
+    if (list_is_empty(&frames->dirty)) {
+        run_free(frame, 0);
+    } else {
+        frame->state = FRAME_WAITING;
+        list_append(&frames->waiting[0], &frame->link);
+        frames->waiting_count++;
+    }
+    if (account != NULL)
+        account_uncharge(account, AX_PAGE_SIZE, 0);
+}
+
+bool frame_reclaim(void)
+{
+    struct frames *frames = &kernel->frames;
+    uint64_t before = frames->waiting_count;
+    unsigned left = RECLAIM_PORTION;
+    for (unsigned round = 0; round < 2; round++) {
+        /* waited_for is a change in the past of all frames of waiting[1], so it cannot wait for one
+         * made later, however many there are. */
+        if (!list_is_empty(&frames->waiting[1]) && !space_is_synced(frames->waited_for))
+            break;
+        struct list *node;
+        while (left > 0 && (node = list_first(&frames->waiting[1])) != NULL) {
+            list_remove(node);
+            run_free(list_entry(node, struct frame, link), 0);
+            frames->waiting_count--;
+            left--;
+        }
+        if (left == 0)
+            break;
+        list_splice(&frames->waiting[1], &frames->waiting[0]);
+        frames->waited_for = frames->changes;
+    }
+    return frames->waiting_count < before;
+}

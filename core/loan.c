@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "loan.h"
+
+#include <base/align.h>
+
+#include "calls.h"
+#include "frame.h"
+#include "handle.h"
+#include "memory.h"
+#include "process.h"
+#include "space.h"
+#include "thread.h"
+
+/* A part of a received call's loan that its receiver asks for. */
+struct lent {
+    struct reply *reply;
+    struct process *lender;
+    uint64_t address; /* in the lender's space, at the offset asked for */
+    uint64_t left;    /* bytes from there to the loan's end */
+    uint8_t access;
+};
+
+static struct process *call_process(struct call *call)
+{
+    return call_thread(call)->process;
+}
+
+/* Errors: those of the reply handle, CALLER_DEAD, ARGUMENT, RIGHTS. */
+static ax_result lent_lookup(struct thread *thread, const uint64_t arguments[5], uint8_t access,
+                             struct lent *lent)
+{
+    struct object *object;
+    ax_result result =
+        handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_REPLY, 0, &object);
+    if (result != AX_OK)
+        return result;
+    lent->reply = container_of(object, struct reply, object);
+    if (lent->reply->caller == NULL)
+        return AX_ERR_CALLER_DEAD;
+    const struct call *call = &lent->reply->caller->call;
+    uint64_t loan = arguments[1], offset = arguments[2];
+    if (loan >= call->loan_count || offset > call->loans[loan].size_bytes)
+        return AX_ERR_ARGUMENT;
+    if ((call->loan_access[loan] & access) != access)
+        return AX_ERR_RIGHTS;
+    lent->lender = lent->reply->caller->process;
+    lent->address = call->loans[loan].address + offset;
+    lent->left = call->loans[loan].size_bytes - offset;
+    lent->access = call->loan_access[loan];
+    return AX_OK;
+}
+
+/*
+ * What the receiver is told when the lender's side fails: a bad address, a page that needs its
+ * pager and a lender that cannot pay are all settled by reply_control FAULT.
+ */
+static ax_result lent_error(ax_result result)
+{
+    return result == AX_ERR_ADDRESS || result == AX_ERR_LIMIT ? AX_ERR_ABSENT : result;
+}
+
+/* loan_read and loan_write: goes on from thread->progress[0]. */
+static ax_result loan_copy(struct thread *thread, const uint64_t arguments[5], bool to_lender)
+{
+    struct lent lent;
+    uint8_t access = to_lender ? AX_LOAN_WRITE : AX_LOAN_READ;
+    ax_result result = lent_lookup(thread, arguments, access, &lent);
+    if (result != AX_OK)
+        return result;
+    uint64_t size = arguments[4] < lent.left ? arguments[4] : lent.left;
+    uint64_t done = thread->progress[0];
+    uint64_t own = arguments[3] + done;
+    unsigned portion = WORK_PORTION;
+    int side;
+    if (to_lender)
+        result = user_copy(lent.lender, lent.address + done, thread->process, own, size - done,
+                           false, &portion, &side);
+    else
+        result = user_copy(thread->process, own, lent.lender, lent.address + done, size - done,
+                           false, &portion, &side);
+    if (result < 0 && done > 0)
+        return (ax_result)done;
+    if (result < 0)
+        return (side == 1) == to_lender ? lent_error(result) : result;
+    thread->progress[0] = done + (uint64_t)result;
+    if (portion == 0 && thread->progress[0] < size)
+        return RESULT_RESTART;
+    return (ax_result)thread->progress[0];
+}
+
+ax_result sys_loan_read(struct thread *thread, const uint64_t arguments[5])
+{
+    return loan_copy(thread, arguments, false);
+}
+
+ax_result sys_loan_write(struct thread *thread, const uint64_t arguments[5])
+{
+    return loan_copy(thread, arguments, true);
+}
+
+uint32_t loan_inline(struct call *call, struct thread *receiver)
+{
+    if (call->loan_count == 0 || (call->loan_access[0] & AX_LOAN_READ) == 0)
+        return 0;
+    uint64_t size = receiver->buffer_bytes;
+    if (call->loans[0].size_bytes < size)
+        size = call->loans[0].size_bytes;
+    unsigned portion = WORK_PORTION;
+    int side;
+    ax_result copied = user_copy(receiver->process, receiver->buffer, call_process(call),
+                                 call->loans[0].address, size, false, &portion, &side);
+    return copied > 0 ? (uint32_t)copied : 0;
+}
+
+ax_result loan_answer(struct call *call, struct process *server, uint64_t address, uint32_t size)
+{
+    if (call->loan_count < 2 || size > call->loans[1].size_bytes)
+        return AX_ERR_ARGUMENT;
+    if ((call->loan_access[1] & AX_LOAN_WRITE) == 0)
+        return AX_ERR_RIGHTS;
+    unsigned portion = WORK_PORTION;
+    for (uint64_t done = 0; done < size;) {
+        int side;
+        ax_result copied = user_copy(call_process(call), call->loans[1].address + done, server,
+                                     address + done, size - done, false, &portion, &side);
+        if (copied < 0)
+            return side == 1 ? lent_error(copied) : copied;
+        done += (uint64_t)copied;
+    }
+    return AX_OK;
+}
+
+ax_result loan_populate(struct call *call, unsigned loan, uint64_t offset)
+{
+    if (loan >= call->loan_count || offset >= call->loans[loan].size_bytes)
+        return AX_ERR_ADDRESS;
+    uint32_t access = call->loan_access[loan] & AX_LOAN_WRITE ? AX_PROT_WRITE : AX_PROT_READ;
+    struct frame *frame;
+    uint32_t fault;
+    return page_resolve(call_process(call), call->loans[loan].address + offset, access, false,
+                        &frame, &fault);
+}
+
+/* ---- Mapped loans ---------------------------------------------------------------------------- */
+
+/*
+ * The lender's frame for a page, to be pinned. It is made the lender's own even for reading, so
+ * that nobody who shared it can come to write it while it is lent: a pinned frame has no other
+ * owner.
+ */
+static ax_result lent_frame(const struct lent *lent, uint64_t address, struct frame **frame)
+{
+    bool write = lent->access & AX_LOAN_WRITE;
+    uint32_t fault;
+    ax_result result = page_resolve(lent->lender, address, write ? AX_PROT_WRITE : AX_PROT_READ,
+                                    false, frame, &fault);
+    if (result == AX_OK && !frame_is_exclusive(*frame))
+        result = page_resolve(lent->lender, address, AX_PROT_WRITE, true, frame, &fault);
+    if (result != AX_OK)
+        return lent_error(result);
+    return (*frame)->pins == UINT16_MAX ? AX_ERR_LIMIT : AX_OK;
+}
+
+void loan_unpin(struct memory *memory)
+{
+    for (uint64_t page = 0; page < memory->page_count; page++) {
+        struct frame *frame = memory_remove(memory, page);
+        if (frame == NULL)
+            continue;
+        ASSERT(frame->pins > 0);
+        frame->pins--;
+        frame_unref(frame);
+    }
+}
+
+static ax_result pages_pin(const struct lent *lent, uint64_t address, struct memory *memory)
+{
+    for (uint64_t page = 0; page < memory->page_count; page++) {
+        struct frame *frame;
+        ax_result result = lent_frame(lent, address + page * AX_PAGE_SIZE, &frame);
+        if (result == AX_OK)
+            result = memory_insert(memory, page, frame);
+        if (result != AX_OK)
+            return result;
+        frame_ref(frame);
+        frame->pins++;
+    }
+    return AX_OK;
+}
+
+ax_result sys_loan_map(struct thread *thread, const uint64_t arguments[5])
+{
+    struct lent lent;
+    ax_result result = lent_lookup(thread, arguments, 0, &lent);
+    if (result != AX_OK)
+        return result;
+    if ((lent.access & (AX_LOAN_READ | AX_LOAN_WRITE)) == 0)
+        return AX_ERR_RIGHTS;
+    uint64_t size = arguments[3];
+    if (size == 0 || size > lent.left)
+        return AX_ERR_ARGUMENT;
+    uint64_t first = align_down(lent.address, AX_PAGE_SIZE);
+    uint64_t page_count = (align_up(lent.address + size, AX_PAGE_SIZE) - first) / AX_PAGE_SIZE;
+    if (page_count > AX_LOAN_MAP_PAGES || lent.reply->map_count == REPLY_MAPS_MAX)
+        return AX_ERR_LIMIT;
+    struct process *process = thread->process;
+    uint64_t address;
+    result = space_place(process, page_count, &thread->progress[0], &address);
+    if (result != AX_OK)
+        return result;
+    struct memory *memory;
+    result = memory_make(process->account, page_count, &memory);
+    if (result != AX_OK)
+        return result;
+    uint32_t prot = lent.access & AX_LOAN_WRITE ? AX_PROT_READ | AX_PROT_WRITE : AX_PROT_READ;
+    struct region *region;
+    result = pages_pin(&lent, first, memory);
+    if (result == AX_OK)
+        result = space_map(process, address, page_count, memory, 0, prot, prot, false, &region);
+    if (result == AX_OK) {
+        region->is_loan = true;
+        region->reply = lent.reply;
+        list_append(&lent.reply->maps, &region->in_reply);
+        lent.reply->map_count++;
+    } else {
+        loan_unpin(memory);
+    }
+    object_unref(&memory->object);
+    return result == AX_OK ? (ax_result)(address + lent.address % AX_PAGE_SIZE) : result;
+}

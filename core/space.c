@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+#include "space.h"
+
+#include <base/align.h>
+#include <hal/core.h>
+
+#include "frame.h"
+#include "heap.h"
+#include "kernel.h"
+#include "loan.h"
+#include "memory.h"
+#include "process.h"
+
+/* Regions that one search for a free place passes. */
+#define PLACE_PORTION (4 * WORK_PORTION)
+/* Where the first search begins: below it programs place what is bound to an address. */
+#define PLACE_START (UINT64_C(1) << 40)
+
+static struct region *region_of(struct tree_node *node)
+{
+    return node != NULL ? container_of(node, struct region, node) : NULL;
+}
+
+uint64_t region_end(const struct region *region)
+{
+    return region->start + region->page_count * AX_PAGE_SIZE;
+}
+
+static int region_compare(const struct tree_node *a, const struct tree_node *b)
+{
+    uint64_t start_a = container_of(a, struct region, node)->start;
+    uint64_t start_b = container_of(b, struct region, node)->start;
+    return (start_a > start_b) - (start_a < start_b);
+}
+
+/* A region is before an address when it ends at or before it. */
+static int region_compare_address(const void *key, const struct tree_node *node)
+{
+    const struct region *region = container_of(node, struct region, node);
+    uint64_t address = *(const uint64_t *)key;
+    if (region_end(region) <= address)
+        return 1;
+    return region->start <= address ? 0 : -1;
+}
+
+struct region *space_find(struct process *process, uint64_t address)
+{
+    return region_of(tree_find(&process->space.regions, &address, region_compare_address));
+}
+
+struct region *space_next(struct process *process, uint64_t address)
+{
+    return region_of(tree_lower_bound(&process->space.regions, &address, region_compare_address));
+}
+
+void space_init(struct process *process)
+{
+    struct space *space = &process->space;
+    *space = (struct space){.place = PLACE_START};
+    list_init(&space->dirty);
+}
+
+ax_result space_create(struct process *process)
+{
+    struct space *space = &process->space;
+    if (space->created)
+        return AX_OK;
+    if (!hal_space_create(&space->hal))
+        return AX_ERR_MEMORY;
+    if (!hal_space_map(&space->hal, AX_KERNEL_PAGE, kernel->physical_kernel_page, 1,
+                       HAL_READ | HAL_EXECUTE)) {
+        hal_space_destroy(&space->hal);
+        return AX_ERR_MEMORY;
+    }
+    space->created = true;
+    return AX_OK;
+}
+
+uint64_t core_table_alloc(struct hal_space *hal)
+{
+    struct process *process = container_of(hal, struct process, space.hal);
+    struct frame *frame;
+    if (frame_alloc(process->account, 0, &frame) != AX_OK)
+        return 0;
+    process->space.table_pages++;
+    return frame_physical(frame);
+}
+
+void core_table_free(struct hal_space *hal, uint64_t physical)
+{
+    struct process *process = container_of(hal, struct process, space.hal);
+    ASSERT(process->space.table_pages > 0);
+    process->space.table_pages--;
+    frame_unref(frame_at(physical));
+}
+
+/* ---- Regions --------------------------------------------------------------------------------- */
+
+ax_result region_reserve(struct process *process, struct region **region)
+{
+    void *cell;
+    ax_result result = heap_alloc(process->account, sizeof(**region), &cell);
+    if (result == AX_OK)
+        *region = cell;
+    return result;
+}
+
+void region_unreserve(struct process *process, struct region *region)
+{
+    heap_free(process->account, region, sizeof(*region));
+}
+
+void region_link(struct region *region)
+{
+    struct space *space = &region->process->space;
+    tree_node_init(&region->node);
+    struct tree_node *taken = tree_insert(&space->regions, &region->node, region_compare);
+    ASSERT(taken == NULL);
+    space->region_count++;
+    list_init(&region->in_memory);
+    list_init(&region->in_reply);
+    if (region->memory != NULL) {
+        object_ref(&region->memory->object);
+        list_append(&region->memory->regions, &region->in_memory);
+        region->memory->region_count++;
+    }
+    if (region->overlay != NULL)
+        object_ref(&region->overlay->object);
+}
+
+static void region_free(struct region *region)
+{
+    struct process *process = region->process;
+    tree_remove(&process->space.regions, &region->node);
+    process->space.region_count--;
+    if (region->memory != NULL) {
+        list_remove(&region->in_memory);
+        region->memory->region_count--;
+        object_unref(&region->memory->object);
+    }
+    if (region->overlay != NULL)
+        object_unref(&region->overlay->object);
+    region_unreserve(process, region);
+}
+
+ax_result space_map(struct process *process, uint64_t address, uint64_t page_count,
+                    struct memory *memory, uint64_t offset, uint32_t prot, uint32_t allowed,
+                    bool is_private, struct region **region)
+{
+    ASSERT(page_count > 0 && (memory != NULL || is_private));
+    const struct region *next = space_next(process, address);
+    if (next != NULL && next->start < address + page_count * AX_PAGE_SIZE)
+        return AX_ERR_EXISTS;
+    struct region *made;
+    ax_result result = region_reserve(process, &made);
+    if (result != AX_OK)
+        return result;
+    *made = (struct region){.process = process,
+                            .start = address,
+                            .page_count = page_count,
+                            .offset = offset,
+                            .memory = memory,
+                            .prot = prot,
+                            .allowed = allowed,
+                            .is_private = is_private};
+    region_link(made);
+    if (region != NULL)
+        *region = made;
+    return AX_OK;
+}
+
+ax_result region_split(struct region *region, uint64_t address, struct region **upper)
+{
+    ASSERT(address > region->start && address < region_end(region) && !region->is_loan);
+    struct region *made;
+    ax_result result = region_reserve(region->process, &made);
+    if (result != AX_OK)
+        return result;
+    uint64_t lower_count = (address - region->start) / AX_PAGE_SIZE;
+    *made = *region;
+    made->start = address;
+    made->page_count -= lower_count;
+    made->offset += lower_count;
+    made->overlay_offset += lower_count;
+    region->page_count = lower_count;
+    region_link(made);
+    if (region->memory != NULL) {
+        /* Side by side, so that a cut that has yet to come here comes to both. */
+        list_remove(&made->in_memory);
+        list_insert_before(region->in_memory.next, &made->in_memory);
+        region->memory->untrimmed += region->memory->untrimmed > 0;
+    }
+    if (upper != NULL)
+        *upper = made;
+    return AX_OK;
+}
+
+/* Could b be the continuation of a? An overlay holds pages only where a region shows them, so one
+ * that nobody shares has nothing beyond its region. */
+static bool region_is_alike(const struct region *a, const struct region *b)
+{
+    if (region_end(a) != b->start || a->memory != b->memory || a->prot != b->prot ||
+        a->allowed != b->allowed || a->is_private != b->is_private || a->is_loan || b->is_loan)
+        return false;
+    if (a->memory != NULL && a->offset + a->page_count != b->offset)
+        return false;
+    if (a->overlay != b->overlay)
+        return b->overlay == NULL && a->overlay->object.refs == 1;
+    return a->overlay == NULL || a->overlay_offset + a->page_count == b->overlay_offset;
+}
+
+void region_join(struct region *region)
+{
+    struct region *next = region_of(tree_next(&region->node));
+    if (next != NULL && region_is_alike(region, next)) {
+        region->page_count += next->page_count;
+        region_free(next);
+    }
+    struct region *previous = region_of(tree_previous(&region->node));
+    if (previous != NULL && region_is_alike(previous, region)) {
+        previous->page_count += region->page_count;
+        region_free(region);
+    }
+}
+
+void region_remove(struct region *region)
+{
+    space_hide(region->process, region->start, region->page_count);
+    if (region->is_loan) {
+        ASSERT(region->reply->map_count > 0);
+        region->reply->map_count--;
+        list_remove(&region->in_reply);
+        loan_unpin(region->memory);
+    }
+    region_free(region);
+}
+
+/* Takes private pages out of [first, end) of the region, up to *portion; true: all. */
+static bool region_drop(struct region *region, uint64_t first, uint64_t end, unsigned *portion)
+{
+    uint64_t page_count = (end - first) / AX_PAGE_SIZE;
+    space_hide(region->process, first, page_count);
+    if (region->overlay == NULL)
+        return true;
+    uint64_t page = region->overlay_offset + (first - region->start) / AX_PAGE_SIZE;
+    return memory_drop(region->overlay, page, page_count, portion);
+}
+
+/* May its private pages just be left to the overlay's end? */
+static bool region_owns_overlay(const struct region *region)
+{
+    return region->overlay == NULL || region->overlay->object.refs == 1;
+}
+
+uint64_t region_kept(const struct region *region)
+{
+    const struct memory *memory = region->memory;
+    if (memory == NULL || memory->page_count >= region->offset + region->page_count)
+        return region->page_count;
+    return memory->page_count > region->offset ? memory->page_count - region->offset : 0;
+}
+
+bool region_trim(struct region *region, unsigned *portion)
+{
+    uint64_t kept = region_kept(region);
+    if (kept == region->page_count)
+        return true;
+    uint64_t first = region->start + kept * AX_PAGE_SIZE;
+    return region_drop(region, first, region_end(region), portion);
+}
+
+/* ---- Ranges ---------------------------------------------------------------------------------- */
+
+ax_result space_place(struct process *process, uint64_t page_count, uint64_t *looked,
+                      uint64_t *address)
+{
+    const uint64_t whole = AX_PROGRAM_END - AX_USER_START;
+    uint64_t size_bytes = page_count * AX_PAGE_SIZE;
+    if (page_count > whole / AX_PAGE_SIZE)
+        return AX_ERR_LIMIT;
+    uint64_t *place = &process->space.place;
+    for (unsigned step = 0; step < PLACE_PORTION; step++) {
+        if (*looked > whole)
+            return AX_ERR_LIMIT;
+        uint64_t next = AX_PROGRAM_END;
+        if (size_bytes <= AX_PROGRAM_END - *place) {
+            const struct region *region = space_next(process, *place);
+            if (region == NULL || region->start >= *place + size_bytes) {
+                *address = *place;
+                return AX_OK;
+            }
+            next = region_end(region);
+        }
+        *looked += next - *place;
+        *place = next < AX_PROGRAM_END ? next : AX_USER_START;
+    }
+    return RESULT_RESTART;
+}
+
+/* Unmaps [first, end), a part of the region that is not all of it. */
+static ax_result region_cut(struct region *region, uint64_t first, uint64_t end, unsigned *portion)
+{
+    if (first > region->start && end < region_end(region)) {
+        ax_result result = region_split(region, end, NULL);
+        if (result != AX_OK)
+            return result;
+    }
+    if (!region_drop(region, first, end, portion))
+        return 0;
+    uint64_t count = (end - first) / AX_PAGE_SIZE;
+    if (first == region->start) {
+        region->start = end;
+        region->offset += count;
+        region->overlay_offset += count;
+    }
+    region->page_count -= count;
+    return 1;
+}
+
+ax_result space_unmap(struct process *process, uint64_t address, uint64_t page_count,
+                      unsigned *portion)
+{
+    uint64_t end = address + page_count * AX_PAGE_SIZE;
+    struct region *region;
+    while ((region = space_next(process, address)) != NULL && region->start < end) {
+        if (*portion == 0)
+            return 0;
+        --*portion;
+        uint64_t first = address > region->start ? address : region->start;
+        uint64_t last = end < region_end(region) ? end : region_end(region);
+        bool is_whole = first == region->start && last == region_end(region);
+        ax_result result = 1;
+        if (region->is_loan || (is_whole && region_owns_overlay(region))) {
+            region_remove(region);
+        } else if (is_whole) {
+            if (!region_drop(region, first, last, portion))
+                return 0;
+            region_remove(region);
+        } else {
+            result = region_cut(region, first, last, portion);
+        }
+        if (result != 1)
+            return result;
+    }
+    return 1;
+}
+
+bool space_clear(struct process *process, unsigned *portion)
+{
+    struct region *region;
+    while ((region = space_next(process, 0)) != NULL) {
+        if (*portion == 0)
+            return false;
+        --*portion;
+        region_remove(region);
+    }
+    return true;
+}
+
+/* ---- Changes --------------------------------------------------------------------------------- */
+
+void space_hide(struct process *process, uint64_t address, uint64_t page_count)
+{
+    if (!process->space.created)
+        return;
+    space_dirty(process);
+    hal_space_unmap(&process->space.hal, address, page_count);
+}
+
+void space_dirty(struct process *process)
+{
+    struct space *space = &process->space;
+    struct frames *frames = &kernel->frames;
+    /* A process that is being freed has no thread: no CPU uses its translations. */
+    if (!space->created || process->object.refs == 0)
+        return;
+    space->changed = ++frames->changes;
+    if (list_is_linked(&space->dirty))
+        return;
+    object_ref(&process->object);
+    space->synced = space->changed - 1;
+    list_append(&frames->dirty, &space->dirty);
+}
+
+static void space_clean(struct process *process)
+{
+    if (!list_is_linked(&process->space.dirty))
+        return;
+    list_remove(&process->space.dirty);
+    object_unref(&process->object);
+}
+
+struct process *space_sync_begin(uint64_t until, uint64_t *change)
+{
+    struct space *space;
+    list_for_each (space, &kernel->frames.dirty, dirty) {
+        if (space->synced < until) {
+            struct process *process = container_of(space, struct process, space);
+            object_ref(&process->object);
+            space->syncing++;
+            *change = kernel->frames.changes;
+            return process;
+        }
+    }
+    return NULL;
+}
+
+void space_sync_end(struct process *process, uint64_t change)
+{
+    struct space *space = &process->space;
+    ASSERT(space->syncing > 0);
+    kernel->counters.space_syncs++;
+    space->syncing--;
+    if (space->synced < change)
+        space->synced = change;
+    if (space->synced >= space->changed)
+        space_clean(process);
+    if (space->destroying && space->syncing == 0)
+        space_destroy(process);
+    object_unref(&process->object);
+}
+
+bool space_is_synced(uint64_t change)
+{
+    const struct space *space;
+    list_for_each (space, &kernel->frames.dirty, dirty) {
+        if (space->synced < change)
+            return false;
+    }
+    return true;
+}
+
+void space_destroy(struct process *process)
+{
+    struct space *space = &process->space;
+    ASSERT(tree_is_empty(&space->regions));
+    if (!space->created)
+        return;
+    space_clean(process);
+    space->destroying = space->syncing > 0;
+    if (space->destroying)
+        return;
+    hal_space_destroy(&space->hal);
+    space->created = false;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Copies of user memory, through the linear window. */
+#include <base/memory.h>
+
+#include "frame.h"
+#include "process.h"
+#include "space.h"
+
+/* How much of `size` lies in the address's page. */
+static size_t page_part(uint64_t address, uint64_t size)
+{
+    uint64_t left = AX_PAGE_SIZE - address % AX_PAGE_SIZE;
+    return (size_t)(size < left ? size : left);
+}
+
+/* Core's address of a user byte. */
+static ax_result user_window(struct process *process, uint64_t address, uint32_t access, bool force,
+                             char **window)
+{
+    struct frame *frame;
+    uint32_t fault;
+    ax_result result = page_resolve(process, address, access, force, &frame, &fault);
+    if (result == AX_OK)
+        *window = (char *)frame_window(frame) + address % AX_PAGE_SIZE;
+    return result;
+}
+
+ax_result user_read(struct process *process, void *to, uint64_t address, size_t size)
+{
+    size_t part;
+    for (size_t done = 0; done < size; done += part) {
+        char *window;
+        part = page_part(address + done, size - done);
+        ax_result result = user_window(process, address + done, AX_PROT_READ, false, &window);
+        if (result != AX_OK)
+            return result;
+        memcpy((char *)to + done, window, part);
+    }
+    return AX_OK;
+}
+
+ax_result user_write(struct process *process, uint64_t address, const void *from, size_t size)
+{
+    size_t part;
+    for (size_t done = 0; done < size; done += part) {
+        char *window;
+        part = page_part(address + done, size - done);
+        ax_result result = user_window(process, address + done, AX_PROT_WRITE, false, &window);
+        if (result != AX_OK)
+            return result;
+        memcpy(window, (const char *)from + done, part);
+    }
+    return AX_OK;
+}
+
+ax_result user_copy(struct process *to, uint64_t to_address, struct process *from,
+                    uint64_t from_address, uint64_t size, bool force, unsigned *portion, int *side)
+{
+    uint64_t done = 0;
+    while (done<size && * portion> 0) {
+        char *source, *destination;
+        /* The destination first: its copy before a write may replace the source's frame. */
+        *side = 1;
+        ax_result result = user_window(to, to_address + done, AX_PROT_WRITE, force, &destination);
+        if (result == AX_OK) {
+            *side = 0;
+            result = user_window(from, from_address + done, AX_PROT_READ, force, &source);
+        }
+        if (result != AX_OK)
+            return done > 0 ? (ax_result)done : result;
+        size_t part = page_part(to_address + done, size - done);
+        part = page_part(from_address + done, part);
+        memmove(destination, source, part);
+        done += part;
+        --*portion;
+    }
+    return (ax_result)done;
+}
