@@ -8,26 +8,15 @@
 #include <stdatomic.h>
 
 #include <abi/info.h>
-#include <abi/root.h>
 #include <hal/hal.h>
 
 #include "frame.h"
 #include "heap.h"
 #include "irq.h"
 #include "log.h"
+#include "root.h"
 #include "sched.h"
 #include "types.h"
-
-/* The root task (boot.c). */
-struct root {
-    struct process *process;
-    struct ax_boot_page *page; /* core's window on it */
-    const struct ax_root_image *image;
-    uint64_t image_bytes;
-    uint8_t step;     /* enum root_step: how far a restart has come */
-    uint64_t loaded;  /* pages of the image that are in place */
-    uint64_t died_ns; /* when it last died; meaningful once page->root_restarts is not 0 */
-};
 
 struct kernel {
     _Atomic uint32_t lock; /* the kernel lock: the CPU's id plus one, or 0 */

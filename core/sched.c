@@ -220,7 +220,7 @@ static void current_drop(struct cpu *cpu)
     object_ref(&process->object);
     if (thread->state == THREAD_ENDED)
         thread_left(thread);
-    if (process->running == 0 && (process->suspended != 0 || process->state != PROCESS_OPEN))
+    if (process->running == 0)
         process_thread_left(process);
     object_unref(&process->object);
 }

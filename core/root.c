@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "root.h"
+
+#include <base/align.h>
+#include <base/memory.h>
+
+#include "handle.h"
+#include "kernel.h"
+#include "process.h"
+#include "thread.h"
+
+#define ROOT_PRIORITY    32
+#define ROOT_STACK_START (AX_PROGRAM_END - AX_ROOT_STACK_PAGES * AX_PAGE_SIZE)
+/* Two deaths within this time end the machine. */
+#define ROOT_LIFE_NS UINT64_C(1000000000)
+
+static _Noreturn void root_halt(const char *text)
+{
+    log_line("root task: %s", text);
+    hal_halt(1);
+}
+
+/* ---- The image ------------------------------------------------------------------------------- */
+
+static uint64_t segment_pages(const struct ax_root_segment *segment)
+{
+    return align_up(segment->size_bytes, AX_PAGE_SIZE) / AX_PAGE_SIZE;
+}
+
+static bool segment_is_valid(const struct ax_root_segment *segment, uint64_t image_bytes)
+{
+    const uint32_t write_execute = AX_PROT_WRITE | AX_PROT_EXECUTE;
+    return is_aligned(segment->address, AX_PAGE_SIZE) && segment->address >= AX_USER_START &&
+           segment->address < AX_PROGRAM_END && segment->size_bytes > 0 &&
+           segment->size_bytes <= AX_PROGRAM_END - segment->address &&
+           is_aligned(segment->offset, AX_PAGE_SIZE) && segment->offset <= image_bytes &&
+           segment->file_bytes <= image_bytes - segment->offset &&
+           segment->file_bytes <= segment->size_bytes && segment->prot <= AX_PROT_ALL &&
+           (segment->prot & write_execute) != write_execute;
+}
+
+static bool image_is_valid(const struct ax_root_image *image, uint64_t image_bytes)
+{
+    if (image_bytes < sizeof(*image) || image->magic != AX_ROOT_MAGIC ||
+        image->segment_count == 0 || image->segment_count > AX_ROOT_SEGMENTS)
+        return false;
+    bool has_entry = false;
+    for (uint64_t i = 0; i < image->segment_count; i++) {
+        const struct ax_root_segment *segment = &image->segments[i];
+        if (!segment_is_valid(segment, image_bytes))
+            return false;
+        if (image->entry - segment->address < segment->size_bytes &&
+            (segment->prot & AX_PROT_EXECUTE) != 0)
+            has_entry = true;
+    }
+    return has_entry;
+}
+
+static void image_map(struct process *process, const struct ax_root_image *image)
+{
+    for (uint64_t i = 0; i < image->segment_count; i++) {
+        const struct ax_root_segment *segment = &image->segments[i];
+        ax_result result = space_map(process, segment->address, segment_pages(segment), NULL, 0,
+                                     (uint32_t)segment->prot, (uint32_t)segment->prot, true, NULL);
+        if (result != AX_OK)
+            root_halt(result == AX_ERR_EXISTS ? "damaged image: segments overlap" : "no memory");
+    }
+    uint32_t prot = AX_PROT_READ | AX_PROT_WRITE;
+    if (space_map(process, ROOT_STACK_START, AX_ROOT_STACK_PAGES, NULL, 0, prot, prot, true,
+                  NULL) != AX_OK)
+        root_halt("no place for the stack");
+}
+
+/* Copies one page of a segment out of the image. */
+static void page_load(struct process *process, const struct ax_root_segment *segment, uint64_t page)
+{
+    struct frame *frame;
+    uint32_t fault;
+    uint64_t start = page * AX_PAGE_SIZE;
+    if (page_resolve(process, segment->address + start, AX_PROT_WRITE, true, &frame, &fault) !=
+        AX_OK)
+        root_halt("no memory");
+    uint64_t left = segment->file_bytes - start;
+    memcpy(frame_window(frame), (const char *)kernel->root.image + segment->offset + start,
+           left < AX_PAGE_SIZE ? left : AX_PAGE_SIZE);
+}
+
+/* Copies the pages that come next; true when all are in place. */
+static bool image_load(struct process *process, unsigned *portion)
+{
+    struct root *root = &kernel->root;
+    uint64_t before = 0;
+    for (uint64_t i = 0; i < root->image->segment_count; i++) {
+        const struct ax_root_segment *segment = &root->image->segments[i];
+        uint64_t file_pages = align_up(segment->file_bytes, AX_PAGE_SIZE) / AX_PAGE_SIZE;
+        while (root->loaded < before + file_pages) {
+            if (*portion == 0)
+                return false;
+            --*portion;
+            page_load(process, segment, root->loaded - before);
+            root->loaded++;
+        }
+        before += file_pages;
+    }
+    return true;
+}
+
+/* ---- Its thread ------------------------------------------------------------------------------ */
+
+/* The new thread takes the place of the old one's handle, if that is where it was. */
+static void thread_give(struct process *process, struct thread *thread)
+{
+    struct slot *slot = &process->handles.leaves[0].slots[AX_ROOT_THREAD];
+    if (slot->object != NULL) {
+        object_handle_unref(slot->object, slot->rights);
+        slot->object = &thread->object;
+        slot->rights = AX_RIGHT_ALL;
+        object_handle_ref(&thread->object, AX_RIGHT_ALL);
+        return;
+    }
+    struct place place = {.process = process, .slot = AX_ROOT_THREAD};
+    if (handle_promise(process, 1) != AX_OK)
+        root_halt("no memory");
+    place_put(&place, &thread->object, AX_RIGHT_ALL);
+}
+
+static void root_run(struct process *process)
+{
+    struct thread *thread;
+    if (thread_make(process, UINT32_MAX, 0, ROOT_PRIORITY, &thread) != AX_OK)
+        root_halt("no memory");
+    thread_give(process, thread);
+    ax_regs_start(&thread->user.regs, kernel->root.image->entry, AX_PROGRAM_END, AX_PROGRAM_END);
+    sched_ready(thread);
+}
+
+void root_start(void)
+{
+    const struct hal_boot *boot = hal_boot();
+    struct root *root = &kernel->root;
+    if (boot->module_count == 0)
+        root_halt("there is no image");
+    root->image = hal_window(boot->modules[0].base);
+    root->image_bytes = boot->module_bytes[0];
+    if (!image_is_valid(root->image, root->image_bytes))
+        root_halt("damaged image");
+    unsigned portion = UINT32_MAX;
+    image_map(root->process, root->image);
+    image_load(root->process, &portion);
+    root_run(root->process);
+}
+
+/* ---- Its death ------------------------------------------------------------------------------- */
+
+bool root_is_restarting(const struct process *process)
+{
+    return process->is_root && kernel->root.step != ROOT_RUNS;
+}
+
+void root_restart(struct process *process, enum ax_cause cause, uint32_t fault, uint64_t address)
+{
+    struct root *root = &kernel->root;
+    uint64_t now_ns = hal_time_ns();
+    log_line("root task died: cause %u, fault %u at %#llx", (unsigned)cause, fault,
+             (unsigned long long)address);
+    if (root->step != ROOT_RUNS)
+        root_halt("died while it was started anew");
+    if (root->page->root_restarts != 0 && now_ns - root->died_ns < ROOT_LIFE_NS)
+        root_halt("died twice within a second");
+    root->died_ns = now_ns;
+    root->page->root_restarts++;
+    kernel->counters.root_restarts++;
+    root->step = ROOT_ENDS;
+    process->personality = (struct ax_personality){0};
+    struct thread *current = cpu_this()->current;
+    if (current != NULL && current->process == process && current->state != THREAD_ENDED)
+        thread_end(current, cause, 0); /* it must not go on; the others may for a moment */
+    object_work(&process->object);
+}
+
+static bool threads_end(struct process *process, unsigned *portion)
+{
+    struct thread *thread;
+    list_for_each (thread, &process->threads, in_process) {
+        if (thread->state == THREAD_ENDED)
+            continue;
+        if (*portion == 0)
+            return false;
+        --*portion;
+        thread_end(thread, AX_CAUSE_FAULT, 0);
+    }
+    return true;
+}
+
+bool root_work(struct process *process, unsigned *portion)
+{
+    struct root *root = &kernel->root;
+    if (root->step == ROOT_ENDS) {
+        if (!threads_end(process, portion))
+            return false;
+        if (process->running != 0)
+            return true; /* process_thread_left puts it on the work list again */
+        root->step = ROOT_CLEARS;
+    }
+    if (root->step == ROOT_CLEARS) {
+        if (!space_clear(process, portion))
+            return false;
+        image_map(process, root->image);
+        root->loaded = 0;
+        root->step = ROOT_LOADS;
+    }
+    if (root->step == ROOT_LOADS) {
+        if (!image_load(process, portion))
+            return false;
+        root->step = ROOT_RUNS;
+        root_run(process);
+    }
+    return true;
+}
