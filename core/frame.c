@@ -130,6 +130,19 @@ void frame_add_range(uint64_t base, uint64_t size_bytes)
     }
 }
 
+ax_result frame_adopt(uint64_t physical, struct account *account, struct frame **frame)
+{
+    ax_result result = account_charge(account, AX_PAGE_SIZE, 0);
+    if (result != AX_OK)
+        return result;
+    *frame = frame_at(physical);
+    ASSERT((*frame)->state == FRAME_RESERVED);
+    **frame = (struct frame){.account = account, .refs = 1, .state = FRAME_USED};
+    list_init(&(*frame)->link);
+    kernel->frames.total_count++;
+    return AX_OK;
+}
+
 ax_result frame_alloc(struct account *account, unsigned order, struct frame **frame)
 {
     ASSERT(order < FRAME_ORDERS);
@@ -153,6 +166,20 @@ ax_result frame_alloc(struct account *account, unsigned order, struct frame **fr
     }
     memset(frame_window(run), 0, size_bytes);
     *frame = run;
+    return AX_OK;
+}
+
+ax_result frame_adopt(uint64_t physical, struct account *account, struct frame **frame)
+{
+    ax_result result = account_charge(account, AX_PAGE_SIZE, 0);
+    if (result != AX_OK)
+        return result;
+    struct frame *adopted = frame_at(physical);
+    ASSERT(adopted->state == FRAME_RESERVED);
+    *adopted = (struct frame){.account = account, .refs = 1, .state = FRAME_USED};
+    list_init(&adopted->link);
+    kernel->frames.total_count++;
+    *frame = adopted;
     return AX_OK;
 }
 

@@ -57,7 +57,12 @@ void frame_init(struct frame *all, uint64_t base_page, uint64_t page_count);
 /* Boot: hands a range of RAM, page aligned, to the allocator. frames->all covers it. */
 void frame_add_range(uint64_t base, uint64_t size_bytes);
 
-/* Boot: a page that is RAM but in no range (a module's) becomes a USED frame with one ref. LIMIT. */
+/* Boot: a page that is RAM but in no range (a module's) becomes a USED frame with one ref. LIMIT.
+ */
+MUST_USE ax_result frame_adopt(uint64_t physical, struct account *account, struct frame **frame);
+
+/* Boot: takes a frame that no range had (a module's), with what it contains, and one ref. Errors:
+ * LIMIT. */
 MUST_USE ax_result frame_adopt(uint64_t physical, struct account *account, struct frame **frame);
 
 /*

@@ -24,7 +24,8 @@ struct heap {
 
 void heap_init(void);
 
-/* Zeroed, aligned to its class (64 bytes at least from 64 bytes on). Errors: LIMIT, MEMORY. */
+/* Zeroed, aligned to its class (64 bytes at least from 64 bytes on). NULL account: core itself, at
+ * boot. Errors: LIMIT, MEMORY. */
 MUST_USE ax_result heap_alloc(struct account *account, size_t size_bytes, void **memory);
 
 /* With the size and account of its heap_alloc. NULL: nothing. */

@@ -24,8 +24,7 @@ struct memory {
     uint64_t physical;  /* device registers: no frames, the range starts here; else 0 */
     bool registers;
     struct device *device;  /* DMA memory and registers: holds a ref */
-    struct list quarantine; /* device->quarantine: its last ref is gone; to let it go, take it out,
-                               set `device` to NULL and call object_work */
+    struct list quarantine; /* device->quarantine: its last ref is gone; object_work frees it */
     /* The seam for pagers: who supplies absent pages. NULL: they are zero-filled at first touch.
      * A page that must come from a pager is "absent" to loans and faults (ABSENT, and the fault
      * path's wait), which is all that core's other files know of it. */

@@ -409,7 +409,6 @@ void space_sync_end(struct process *process, uint64_t change)
 {
     struct space *space = &process->space;
     ASSERT(space->syncing > 0);
-    kernel->counters.space_syncs++;
     space->syncing--;
     if (space->synced < change)
         space->synced = change;
