@@ -169,20 +169,6 @@ ax_result frame_alloc(struct account *account, unsigned order, struct frame **fr
     return AX_OK;
 }
 
-ax_result frame_adopt(uint64_t physical, struct account *account, struct frame **frame)
-{
-    ax_result result = account_charge(account, AX_PAGE_SIZE, 0);
-    if (result != AX_OK)
-        return result;
-    struct frame *adopted = frame_at(physical);
-    ASSERT(adopted->state == FRAME_RESERVED);
-    *adopted = (struct frame){.account = account, .refs = 1, .state = FRAME_USED};
-    list_init(&adopted->link);
-    kernel->frames.total_count++;
-    *frame = adopted;
-    return AX_OK;
-}
-
 void frame_ref(struct frame *frame)
 {
     ASSERT(frame->state == FRAME_USED && frame->refs > 0 && frame->refs < UINT32_MAX);

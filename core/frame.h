@@ -61,10 +61,6 @@ void frame_add_range(uint64_t base, uint64_t size_bytes);
  */
 MUST_USE ax_result frame_adopt(uint64_t physical, struct account *account, struct frame **frame);
 
-/* Boot: takes a frame that no range had (a module's), with what it contains, and one ref. Errors:
- * LIMIT. */
-MUST_USE ax_result frame_adopt(uint64_t physical, struct account *account, struct frame **frame);
-
 /*
  * A run of 2^order zeroed frames, contiguous, each with one ref and freed on its own. NULL account:
  * core's own, not charged. Errors: LIMIT, MEMORY.
