@@ -74,7 +74,7 @@ static void run_insert(struct frame *frame, unsigned order)
     list_prepend(&kernel->frames.free[order], &frame->link);
 }
 
-/* Frees a run that is in no list, joined with what is free beside it. */
+/* Frees a run that is in no list, joined with what is free beside it. `refs` of its frames is 0. */
 static void run_free(struct frame *frame, unsigned order)
 {
     kernel->frames.free_count += UINT64_C(1) << order;
@@ -90,16 +90,50 @@ static void run_free(struct frame *frame, unsigned order)
     run_insert(frame, order);
 }
 
-/* A run of the order, out of the smallest that is long enough; NULL: there is none. */
+/* The run that a run of the order is taken from: the shortest that is long enough; NULL: there is
+ * none. */
+static struct frame *run_find(unsigned order)
+{
+    const struct frames *frames = &kernel->frames;
+    while (order < FRAME_ORDERS && list_is_empty(&frames->free[order]))
+        order++;
+    if (order == FRAME_ORDERS)
+        return NULL;
+    return list_entry(list_first(&frames->free[order]), struct frame, link);
+}
+
+static void frame_zero(struct frame *frame)
+{
+    if (frame->refs == 0)
+        memset(frame_window(frame), 0, AX_PAGE_SIZE);
+    frame->refs = 1;
+}
+
+bool frame_prepare(unsigned order, uint64_t progress[2], unsigned *portion)
+{
+    struct frame *run = run_find(order);
+    if (run == NULL)
+        return true;
+    if (progress[1] != frame_physical(run)) {
+        progress[0] = 0;
+        progress[1] = frame_physical(run);
+    }
+    for (; progress[0] < UINT64_C(1) << order; progress[0]++) {
+        if (*portion == 0)
+            return false;
+        --*portion;
+        frame_zero(&run[progress[0]]);
+    }
+    return true;
+}
+
 static struct frame *run_take(unsigned order)
 {
     struct frames *frames = &kernel->frames;
-    unsigned found = order;
-    while (found < FRAME_ORDERS && list_is_empty(&frames->free[found]))
-        found++;
-    if (found == FRAME_ORDERS)
+    struct frame *frame = run_find(order);
+    if (frame == NULL)
         return NULL;
-    struct frame *frame = list_entry(list_first(&frames->free[found]), struct frame, link);
+    unsigned found = frame->order;
     list_remove(&frame->link);
     while (found > order) {
         found--;
@@ -161,10 +195,10 @@ ax_result frame_alloc(struct account *account, unsigned order, struct frame **fr
         return AX_ERR_MEMORY;
     }
     for (uint64_t i = 0; i < UINT64_C(1) << order; i++) {
+        frame_zero(&run[i]);
         run[i] = (struct frame){.account = account, .refs = 1, .state = FRAME_USED};
         list_init(&run[i].link);
     }
-    memset(frame_window(run), 0, size_bytes);
     *frame = run;
     return AX_OK;
 }
