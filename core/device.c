@@ -170,6 +170,9 @@ ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5])
         return AX_ERR_TYPE;
     if (is_dma ? value == 0 : value >= device->size || !is_aligned(value, AX_PAGE_SIZE))
         return AX_ERR_ARGUMENT;
+    unsigned portion = WORK_PORTION;
+    if (is_dma && !memory_prepare(value, thread->progress, &portion))
+        return RESULT_RESTART;
     struct place place;
     result = place_decode(thread, arguments[3], &place);
     if (result != AX_OK)

@@ -12,7 +12,7 @@
 
 #include "types.h"
 
-#define FRAME_ORDERS 15 /* runs of 1 to 2^14 pages: 64 MiB; bounds what is made with one call */
+#define FRAME_ORDERS 13 /* runs of 1 to 2^12 pages: 16 MiB */
 
 enum frame_state {
     FRAME_RESERVED = 0,
@@ -29,7 +29,7 @@ struct frame {
         struct account *account; /* USED: who pays; NULL: core itself, or the heap's user */
         void *free_cell;         /* SLAB */
     };
-    uint32_t refs; /* SLAB: cells in use */
+    uint32_t refs; /* SLAB: cells in use; FREE, INSIDE: 1 if its memory is known to be zero */
     uint16_t pins;
     uint8_t order; /* FREE: of the run; SLAB: the class */
     uint8_t state;
@@ -60,6 +60,12 @@ void frame_add_range(uint64_t base, uint64_t size_bytes);
 /* Boot: a page that is RAM but in no range (a module's) becomes a USED frame with one ref. LIMIT.
  */
 MUST_USE ax_result frame_adopt(uint64_t physical, struct account *account, struct frame **frame);
+
+/*
+ * Zeroes, in portions, the run that frame_alloc would give next; true: it need not zero it any
+ * more. progress: two words of the caller's, 0 at first. For long runs, before frame_alloc.
+ */
+bool frame_prepare(unsigned order, uint64_t progress[2], unsigned *portion);
 
 /*
  * A run of 2^order zeroed frames, contiguous, each with one ref and freed on its own. NULL account:

@@ -188,6 +188,16 @@ static ax_result pages_pin(const struct lent *lent, uint64_t address, struct mem
     return AX_OK;
 }
 
+/* Maps most of it now; what is left shows when it is touched. */
+static void loan_show(const struct region *region)
+{
+    uint32_t fault;
+    ax_result result = AX_OK;
+    for (uint64_t at = region->start; at < region_end(region) && result == AX_OK;
+         at += FAULT_WINDOW * AX_PAGE_SIZE)
+        result = page_fault(region->process, at, AX_PROT_READ, &fault);
+}
+
 ax_result sys_loan_map(struct thread *thread, const uint64_t arguments[5])
 {
     struct lent lent;
@@ -222,6 +232,7 @@ ax_result sys_loan_map(struct thread *thread, const uint64_t arguments[5])
         region->reply = lent.reply;
         list_append(&lent.reply->maps, &region->in_reply);
         lent.reply->map_count++;
+        loan_show(region);
     } else {
         loan_unpin(memory);
     }

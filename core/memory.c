@@ -47,7 +47,8 @@ static unsigned node_next(const struct node *node, unsigned index)
 
 ax_result memory_make(struct account *account, uint64_t page_count, struct memory **memory)
 {
-    ASSERT(page_count <= MEMORY_PAGES_MAX);
+    if (page_count > MEMORY_PAGES_MAX)
+        return AX_ERR_LIMIT;
     void *cell;
     ax_result result = heap_alloc(account, sizeof(**memory), &cell);
     if (result != AX_OK)
@@ -226,12 +227,25 @@ bool memory_drop(struct memory *memory, uint64_t first, uint64_t count, unsigned
     return true;
 }
 
+/* The shortest run that holds so many pages; FRAME_ORDERS: none does. */
+static unsigned pages_order(uint64_t page_count)
+{
+    unsigned order = 0;
+    while (order < FRAME_ORDERS && UINT64_C(1) << order < page_count)
+        order++;
+    return order;
+}
+
+bool memory_prepare(uint64_t page_count, uint64_t progress[2], unsigned *portion)
+{
+    unsigned order = pages_order(page_count);
+    return order == FRAME_ORDERS || frame_prepare(order, progress, portion);
+}
+
 ax_result memory_fill(struct memory *memory, struct account *account)
 {
     ASSERT(memory->present == 0 && memory->page_count > 0);
-    unsigned order = 0;
-    while (order < FRAME_ORDERS && UINT64_C(1) << order < memory->page_count)
-        order++;
+    unsigned order = pages_order(memory->page_count);
     if (order == FRAME_ORDERS)
         return AX_ERR_LIMIT;
     struct frame *run;
@@ -278,9 +292,11 @@ ax_result sys_memory_create(struct thread *thread, const uint64_t arguments[5])
 {
     uint64_t page_count = arguments[0], flags = arguments[1];
     bool is_contiguous = (flags & AX_MEMORY_CONTIGUOUS) != 0;
-    if (page_count > MEMORY_PAGES_MAX || (flags & ~(uint64_t)AX_MEMORY_CONTIGUOUS) != 0 ||
-        (is_contiguous && page_count == 0))
+    if ((flags & ~(uint64_t)AX_MEMORY_CONTIGUOUS) != 0 || (is_contiguous && page_count == 0))
         return AX_ERR_ARGUMENT;
+    unsigned portion = WORK_PORTION;
+    if (is_contiguous && !memory_prepare(page_count, thread->progress, &portion))
+        return RESULT_RESTART;
     struct place place;
     ax_result result = place_decode(thread, arguments[2], &place);
     if (result != AX_OK)
@@ -336,7 +352,7 @@ ax_result sys_memory_resize(struct thread *thread, const uint64_t arguments[5])
     struct memory *memory = container_of(object, struct memory, object);
     uint64_t page_count = arguments[1];
     if (page_count > MEMORY_PAGES_MAX)
-        return AX_ERR_ARGUMENT;
+        return AX_ERR_LIMIT;
     if ((memory->flags & AX_MEMORY_CONTIGUOUS) != 0 || memory->device != NULL)
         return AX_ERR_STATE;
     if (page_count < memory->page_count) {

@@ -31,7 +31,7 @@ struct memory {
     struct endpoint *pager;
 };
 
-/* An object without pages yet. One ref. */
+/* An object without pages yet. One ref. LIMIT also: more than MEMORY_PAGES_MAX. */
 MUST_USE ax_result memory_make(struct account *account, uint64_t page_count,
                                struct memory **memory);
 
@@ -50,6 +50,9 @@ struct frame *memory_replace(struct memory *memory, uint64_t page, struct frame 
 
 /* Takes the frame out, its ref passes to the caller; NULL: none there. Empty nodes are freed. */
 struct frame *memory_remove(struct memory *memory, uint64_t page);
+
+/* Before memory_fill: zeroes what it will take, in portions; true: done. As frame_prepare. */
+bool memory_prepare(uint64_t page_count, uint64_t progress[2], unsigned *portion);
 
 /* Gives an object without pages all of them, in one run; charged to `account`. Errors: LIMIT (also:
  * more than a run can have), MEMORY; then it has none. */

@@ -217,13 +217,21 @@ static ax_result mapping_populate(struct thread *thread, const struct mapping *m
     uint32_t access = (mapping->prot & AX_PROT_WRITE) != 0  ? AX_PROT_WRITE
                       : (mapping->prot & AX_PROT_READ) != 0 ? AX_PROT_READ
                                                             : AX_PROT_EXECUTE;
+    struct process *process = mapping->process;
     for (unsigned portion = WORK_PORTION; thread->progress[0] < mapping->range.page_count;
          thread->progress[0]++) {
         if (portion-- == 0)
             return RESULT_RESTART;
+        struct frame *frame;
         uint32_t fault;
         uint64_t at = address + thread->progress[0] * AX_PAGE_SIZE;
-        if (page_fault(mapping->process, at, access, &fault) != AX_OK)
+        /* Present first; the last of a window, or of all, then maps them together. */
+        bool is_last = at / AX_PAGE_SIZE % FAULT_WINDOW == FAULT_WINDOW - 1 ||
+                       thread->progress[0] == mapping->range.page_count - 1 ||
+                       (mapping->memory != NULL && mapping->memory->registers);
+        ax_result result = is_last ? page_fault(process, at, access, &fault)
+                                   : page_resolve(process, at, access, false, &frame, &fault);
+        if (result != AX_OK)
             break;
     }
     return (ax_result)address;
@@ -285,12 +293,13 @@ static void space_uncut(struct process *process, uint64_t address)
         region_join(region);
 }
 
-/* Gives a whole region its new access. What grows shows at the next fault. */
+/* Gives a whole region its new access. What grows shows at the next fault; so does what is left of
+ * a large region, whose translations are not changed one by one. */
 static void region_protect(struct region *region, uint32_t prot)
 {
     struct process *process = region->process;
     uint32_t kept = region->prot & prot;
-    if (kept == AX_PROT_NONE) {
+    if (kept == AX_PROT_NONE || (kept != region->prot && region->page_count > HAL_RUN_PAGES)) {
         space_hide(process, region->start, region->page_count);
     } else if (kept != region->prot && process->space.created) {
         /* Never writable: W^X, and writing includes reading. */
