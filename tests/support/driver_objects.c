@@ -115,9 +115,11 @@ ax_handle driver_copy(struct process *from, ax_handle handle, struct process *to
 
 uint64_t driver_map(struct process *process, uint64_t address, uint64_t page_count, uint32_t prot)
 {
-    struct region *region = NULL;
+    uint64_t looked = 0;
     kernel_lock();
-    expect(space_map(process, &address, page_count, NULL, 0, prot, AX_PROT_ALL, true, &region),
+    if (address == 0)
+        expect(space_place(process, page_count, &looked, &address), "space_place");
+    expect(space_map(process, address, page_count, NULL, 0, prot, AX_PROT_ALL, true, NULL),
            "space_map");
     kernel_unlock();
     return address;
