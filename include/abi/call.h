@@ -166,14 +166,16 @@ inherits the caller's priority and its death counts against the call. Errors: CA
 
 loan_read(reply, loan, offset, address, size)   loan_write(reply, loan, offset, address, size)
     Copies from or to the lent range into or out of the caller's own memory. Never waits. Answers
-the bytes copied, short at the loan's end. Errors: CALLER_DEAD, RIGHTS (the loan's access), ADDRESS
-    (own address bad), ABSENT (the lent page needs its pager, or is a bad address: reply_control
-    FAULT).
+    the bytes copied: fewer than asked for at the loan's end, or before a page that fails, which the
+    next call from there then tells. Errors: CALLER_DEAD, ARGUMENT (no such loan, beyond its end),
+    RIGHTS (the loan's access), ADDRESS (own address bad), ABSENT (the lent page needs its pager, is
+    a bad address, or its process cannot pay for it: reply_control FAULT).
 
 loan_map(reply, loan, offset, size)
     Maps whole pages that cover that part of the loan into the caller's space, populated and pinned;
     answers the address of the first byte. They stay until memory_unmap or the reply (which unmaps
-    them), whatever the lender does. At most AX_LOAN_MAP_PAGES. Errors: as loan_read, LIMIT.
+    them), whatever the lender does. Readable, and writable if the loan is. At most
+    AX_LOAN_MAP_PAGES a map and 8 maps a call (LIMIT). Errors: as loan_read.
 
 endpoint_list(endpoint, enum ax_list_kind, cursor)
     Lists (AX_RIGHT_SESSIONS) into the buffer as struct ax_session_info, ascending by badge from the
@@ -206,40 +208,55 @@ session_identify(endpoint, handle)
 ---- Memory -------------------------------------------------------------------------------------
 
 memory_create(page count, enum ax_memory_flag, place)
-    Zero-filled pages, made at first touch (AX_MEMORY_CONTIGUOUS: at once, in one run).
+    Zero-filled pages, made at first touch and charged to the process that touches them
+    (AX_MEMORY_CONTIGUOUS: at once, in one run, by the caller; LIMIT: more than 16 MiB). May begin
+    with no page at all. All rights. LIMIT: more than 2^36 pages.
 
 memory_resize(memory, page count)
-    AX_RIGHT_RESIZE. Pages cut off vanish from every mapping; touching them is AX_FAULT_BEYOND.
-    STATE: contiguous or device memory.
+    AX_RIGHT_RESIZE. Pages cut off vanish from every mapping, private copies too; touching them is
+    AX_FAULT_BEYOND, and they are zero when the object grows again. STATE: contiguous or device
+    memory.
 
 memory_map(process, memory)
     Maps with struct ax_map_request in the buffer, into `process` (AX_HANDLE_NONE: self; else
-    AX_RIGHT_SPACE). AX_HANDLE_NONE as memory: fresh private zero pages. Answers the address.
-    The access asked for needs the same rights on the memory; AX_MAP_PRIVATE: only READ, and writes
-    stay private (copy on write). Write with execute: ARGUMENT. EXISTS: the range is taken (unless
-    AX_MAP_REPLACE). LIMIT: no range is free.
+    AX_RIGHT_SPACE). AX_HANDLE_NONE as memory: fresh private zero pages. Sizes are rounded up to
+    whole pages. Answers the address.
+    The access asked for needs the same rights on the memory, writing READ as well, for it includes
+    reading; AX_MAP_PRIVATE: only READ, and writes stay private (copy on write; ARGUMENT for device
+    registers). Write with execute: ARGUMENT, as all that lies outside of programs' and the
+    personality's part of user space, and AX_MAP_REPLACE without AX_MAP_FIXED. A mapping may reach
+    beyond the memory's end. EXISTS: the range is taken (AX_MAP_FIXED; a wish that is taken is passed
+    over). LIMIT: no range is free. AX_MAP_POPULATE goes as far as it can: what cannot be made now is
+    made, or faults, when it is touched. ENDED: the process has ended.
 
-memory_unmap(process, address, size)   Unmaps what is mapped in the range, whole pages.
+memory_unmap(process, address, size)
+    Unmaps what is mapped in the range, whole pages; of a mapped loan, all. MEMORY and LIMIT are
+    possible where one mapping becomes two.
 memory_protect(process, address, size, prot)
     NOT_FOUND: a page of the range is not mapped (pages before it have changed, as with mprotect).
-    RIGHTS: more than the mapping's handle allowed.
+    RIGHTS: more than the mapping's handle allowed, or a mapped loan (pages before it have changed).
 memory_list(process, address)
-    Regions from the address on, into the buffer as struct ax_region_info; answers how many
-    (AX_RIGHT_INSPECT, AX_HANDLE_NONE: self).
+    Regions from the one at the address on, into the buffer as struct ax_region_info; answers how
+    many (AX_RIGHT_INSPECT, AX_HANDLE_NONE: self).
 
 futex_wait(address, value, bits, deadline)
-    Blocks while the 32-bit word there (aligned) holds the value. AGAIN: it holds another.
+    Blocks while the 32-bit word there holds the value. AGAIN: it holds another, whatever else is the
+    case. ARGUMENT (of all three): an address that is no multiple of 4, bits 0. ADDRESS: nothing is
+    mapped there, or it cannot be read.
 futex_wake(address, count, bits)   Wakes up to count waiters of which a bit matches; how many.
 futex_requeue(address, wake count, target, move count, value)
-    If the word still holds the value (AGAIN), wakes, then moves waiters to the target; how many in
-    all.
+    If the word still holds the value (AGAIN), wakes, then moves waiters to the end of the target's
+    line; how many in all. ARGUMENT: the target is the same word.
 
 ---- Processes and threads ----------------------------------------------------------------------
 
 account_create(account, bytes, objects, place)
     A new account; its limits come out of the given one (AX_RIGHT_CHARGE; AX_HANDLE_NONE: the
-caller's own) and go back to it at the end. LIMIT: it has not that much left. account_transfer(from,
-to, bytes, objects)   Moves unused limit (AX_RIGHT_CHARGE on both).
+    caller's own), which also pays for the account itself, and go back to it at the end: when the
+    last handle and the last charge are gone. LIMIT: it has not that much left. All rights.
+account_transfer(from, to, bytes, objects)
+    Moves unused limit (AX_RIGHT_CHARGE on both; AX_HANDLE_NONE: the caller's own). LIMIT: `from` has
+    not that much left.
 
 process_create(account, place)   An empty process that the account (AX_HANDLE_NONE: own) pays for.
 
