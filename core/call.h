@@ -46,7 +46,8 @@ struct call {
     struct held_handle handles[AX_MESSAGE_HANDLES];
     struct ax_call_id id;
     struct reply *reply;       /* made with the thread; holds a ref */
-    struct list in_interrupts; /* RECEIVED: endpoint->interrupts, until its server was told */
+    struct list in_session;    /* QUEUED: session->queued */
+    struct list in_interrupts; /* RECEIVED: holder->interrupts, until its server was told */
 };
 
 /*
@@ -65,6 +66,9 @@ struct reply {
 };
 
 #define REPLY_MAPS_MAX 8
+
+/* So many instances may die serving a call before it is answered FAULTED. */
+#define DEATHS_MAX 2
 
 /* ---- The caller's side (call.c) -------------------------------------------------------------- */
 
@@ -93,6 +97,9 @@ void call_clear(struct call *call, bool move);
 
 /* By class (redelivered and retried first), then priority, then order. */
 int call_compare(const struct tree_node *a, const struct tree_node *b);
+
+/* The first queued call that no instance has received before, or NULL. */
+struct call *call_first_fresh(const struct tree *calls);
 
 /* The caller's effective priority changed while QUEUED. */
 void call_reposition(struct call *call);

@@ -16,17 +16,19 @@
 struct endpoint {
     struct object object;
     uint32_t receive_handles;
-    bool dead; /* no receiver's handle any more: final */
+    bool dead;       /* no receiver's handle any more: final */
+    bool delivering; /* endpoint_deliver is at work further up */
     uint32_t member_count;
     struct list members;        /* struct thread.in_members */
     struct list receivers;      /* struct thread.in_receivers: waiting, first come first */
     struct tree calls;          /* QUEUED, by call_compare */
     struct tree sessions;       /* by badge: open and closed, not retired */
     struct list closed;         /* struct session.in_closed: closes to announce, in order */
-    struct list interrupts;     /* struct call.in_interrupts: early answers to ask for */
     struct list bindings;       /* struct binding.in_endpoint */
     struct list ready_bindings; /* struct binding.ready */
     uint64_t next_order;
+    uint64_t interrupt_count; /* RECEIVED calls in their holders' lists of interrupts to tell */
+    uint64_t server_id;       /* the process that last received: a new one gets bound events anew */
     uint64_t session_count, closed_count, queued_count, received_count;
 };
 
@@ -43,10 +45,13 @@ struct session {
     uint64_t badge;
     struct tree_node node; /* endpoint->sessions */
     struct list in_closed; /* endpoint->closed */
+    struct list queued;    /* struct call.in_session */
     uint32_t calls;        /* not answered */
     uint8_t state;         /* enum session_state */
     bool delivered;        /* its charge has passed to the first receiver of its handle */
 };
+
+MUST_USE ax_result endpoint_make(struct account *account, struct endpoint **endpoint);
 
 /* Delivers as long as there is something to receive and someone who waits for it. */
 void endpoint_deliver(struct endpoint *endpoint);
@@ -68,6 +73,8 @@ void endpoint_receive_cancel(struct thread *thread);
 MUST_USE ax_result endpoint_join(struct endpoint *endpoint, struct thread *thread);
 void endpoint_leave(struct thread *thread);
 
+/* The first session, by badge, at or after the badge: a node of endpoint->sessions. */
+struct tree_node *session_lower_bound(const struct endpoint *endpoint, uint64_t badge);
 struct session *session_find(const struct endpoint *endpoint, uint64_t badge);
 /* Its last handle and last unanswered call are gone, or may be: announces the close. */
 void session_check_closed(struct session *session);

@@ -46,6 +46,12 @@ void trace_record(enum ax_trace kind, uint64_t a, uint64_t b)
     };
 }
 
+uint64_t trace_hash_message(const struct ax_message *message)
+{
+    uint64_t hash = hash_mix(message->operation ^ hash_mix(message->handle_count));
+    return hash_bytes(message->words, message->word_count * sizeof(message->words[0]), hash);
+}
+
 uint64_t trace_hash(const struct call *call)
 {
     uint64_t hash = hash_mix(call->operation ^ hash_mix(call->handle_count));

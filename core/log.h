@@ -25,6 +25,7 @@ void log_write(const char *text, size_t size_bytes);
 
 void trace_record(enum ax_trace kind, uint64_t a, uint64_t b);
 uint64_t trace_hash(const struct call *call);
+uint64_t trace_hash_message(const struct ax_message *message);
 
 #define TRACE(kind, a, b)                                                   \
     do {                                                                    \

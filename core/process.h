@@ -31,8 +31,9 @@ struct process {
     uint32_t suspended;                 /* count of suspends */
     uint64_t slots[AX_THREAD_MAX / 64]; /* thread-page slots in use */
 
-    struct list
-        received; /* struct reply.in_holder: unanswered calls, in the order first received */
+    /* struct reply.in_holder: unanswered calls, in the order first received */
+    struct list received;
+    struct list interrupts; /* struct call.in_interrupts: early answers to ask for, not yet told */
     struct ax_personality personality; /* entry 0: none */
     uint64_t next_sequence;            /* of call ids that core chooses */
 
@@ -40,9 +41,13 @@ struct process {
     uint8_t step;  /* enum ending_step */
     bool released; /* the corpse's memory was given back, or is to be */
     bool is_root;
-    bool cloning;   /* a child being filled by process_clone: no thread yet, invisible */
-    uint32_t cause; /* enum ax_cause */
-    uint32_t fault; /* enum ax_fault */
+    /* A child being filled by process_clone, which no handle names yet: how far it has come. */
+    uint8_t clone_step; /* 0: handles, 1: memory, 2: all */
+    uint32_t clone_slot;
+    uint64_t clone_address;
+    struct list in_corpses; /* kernel->corpses */
+    uint32_t cause;         /* enum ax_cause */
+    uint32_t fault;         /* enum ax_fault */
     int64_t code;
     uint64_t fault_address;
     uint64_t cpu_ns;
@@ -60,8 +65,19 @@ MUST_USE ax_result process_make(struct account *account, struct process **proces
 void process_end(struct process *process, enum ax_cause cause, uint32_t fault, int64_t code,
                  uint64_t address);
 
+/* Ends threads that have not, up to *portion; true: all have.
+ * Calls that a thread serves count a death where the cause is the instance.s own doing. */
+bool process_end_threads(struct process *process, enum ax_cause cause, unsigned *portion);
+
+/* The process ends of something that its threads did: the call this one serves counts it. */
+void process_count_death(const struct thread *thread);
+
 /* A thread left its CPU: an ENDING or suspended process may have waited for that. */
 void process_thread_left(struct process *process);
+
+/* Makes a corpse that this account pays for (NULL: any) give back its memory; false: there is none.
+ * For when the account or the machine has nothing left. */
+bool process_reclaim(const struct account *account);
 
 /* AX_HANDLE_NONE: the thread's own process; else a handle with the rights. */
 MUST_USE ax_result process_lookup(struct thread *thread, ax_handle handle, uint32_t rights,

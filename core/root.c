@@ -178,25 +178,11 @@ void root_restart(struct process *process, enum ax_cause cause, uint32_t fault, 
     object_work(&process->object);
 }
 
-static bool threads_end(struct process *process, unsigned *portion)
-{
-    struct thread *thread;
-    list_for_each (thread, &process->threads, in_process) {
-        if (thread->state == THREAD_ENDED)
-            continue;
-        if (*portion == 0)
-            return false;
-        --*portion;
-        thread_end(thread, AX_CAUSE_FAULT, 0);
-    }
-    return true;
-}
-
 bool root_work(struct process *process, unsigned *portion)
 {
     struct root *root = &kernel->root;
     if (root->step == ROOT_ENDS) {
-        if (!threads_end(process, portion))
+        if (!process_end_threads(process, AX_CAUSE_FAULT, portion))
             return false;
         if (process->running != 0)
             return true; /* process_thread_left puts it on the work list again */

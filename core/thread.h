@@ -48,7 +48,7 @@ struct thread {
     /* Scheduling (sched.c, priority.c). */
     uint8_t state; /* enum thread_state */
     uint8_t block; /* enum block_kind */
-    bool on_cpu;   /* a CPU is in user mode with it, whatever its state has become */
+    bool on_cpu;   /* a CPU's current: in user mode or in its kernel entry, also when ENDED */
     bool held;     /* READY, but its process is suspended */
     uint8_t base_priority;
     uint8_t priority; /* effective: with what it inherits */
@@ -97,7 +97,7 @@ struct thread {
 
 /*
  * A ready-to-start thread of the process: page, call record and reply object allocated and
- * charged to it. `slot`: of its thread page, or UINT32_MAX for any. Not READY yet: sched_start. One
+ * charged to it. `slot`: of its thread page, or UINT32_MAX for any. Not READY yet: sched_ready. One
  * ref, held by the process until the thread is freed.
  */
 MUST_USE ax_result thread_make(struct process *process, uint32_t slot, uint64_t label,
@@ -113,9 +113,16 @@ void thread_end(struct thread *thread, enum ax_cause cause, int64_t code);
 /* An ended thread is off its CPU: clear address, HAL state. */
 void thread_left(struct thread *thread);
 
+/* An ended, left thread's page and slot go, and the process's ref. */
+void thread_release(struct thread *thread);
+
 /* Ends a block, from any cause: sets the call's result (unless RESULT_NONE) and makes it READY. The
  * waiter has already been taken out of what it waited in. */
 void thread_wake(struct thread *thread, ax_result result);
+
+/* The same, and the thread runs next on this CPU if it may and nothing better is ready: the other
+ * end of a call. */
+void thread_wake_direct(struct thread *thread, ax_result result);
 
 /* Marks the thread interrupted and ends or asks to end what it is blocked in. */
 void thread_interrupt(struct thread *thread);

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+#include "call.h"
+
+#include <base/memory.h>
+
+#include "calls.h"
+#include "endpoint.h"
+#include "ipc.h"
+#include "kernel.h"
+#include "process.h"
+#include "thread.h"
+
+struct thread *call_thread(struct call *call)
+{
+    return container_of(call, struct thread, call);
+}
+
+/* Calls that an instance has received before come first, in the order it received them. */
+static int call_class(const struct call *call)
+{
+    return call->redelivered || call->retried ? 0 : 1;
+}
+
+int call_compare(const struct tree_node *a, const struct tree_node *b)
+{
+    const struct call *x = container_of(a, const struct call, node);
+    const struct call *y = container_of(b, const struct call, node);
+    if (call_class(x) != call_class(y))
+        return call_class(x) - call_class(y);
+    if (call_class(x) == 1 && x->priority != y->priority)
+        return (int)y->priority - (int)x->priority;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static int call_compare_fresh(const void *key, const struct tree_node *node)
+{
+    (void)key;
+    return call_class(container_of(node, const struct call, node)) == 0 ? 1 : -1;
+}
+
+struct call *call_first_fresh(const struct tree *calls)
+{
+    struct tree_node *node = tree_lower_bound(calls, NULL, call_compare_fresh);
+    return node != NULL ? container_of(node, struct call, node) : NULL;
+}
+
+static void call_insert(struct call *call)
+{
+    struct endpoint *endpoint = call->session->endpoint;
+    struct tree_node *same = tree_insert(&endpoint->calls, &call->node, call_compare);
+    ASSERT(same == NULL);
+    list_append(&call->session->queued, &call->in_session);
+    endpoint->queued_count++;
+}
+
+void call_unqueue(struct call *call)
+{
+    ASSERT(call->state == CALL_QUEUED);
+    struct endpoint *endpoint = call->session->endpoint;
+    tree_remove(&endpoint->calls, &call->node);
+    list_remove(&call->in_session);
+    endpoint->queued_count--;
+    call->state = CALL_IDLE;
+}
+
+void call_reposition(struct call *call)
+{
+    call_unqueue(call);
+    call->priority = call_thread(call)->priority;
+    call->state = CALL_QUEUED;
+    call_insert(call);
+}
+
+void call_queue(struct call *call)
+{
+    ASSERT(call->state == CALL_IDLE && call->session != NULL);
+    struct endpoint *endpoint = call->session->endpoint;
+    call->state = CALL_QUEUED;
+    call->priority = call_thread(call)->priority;
+    call_insert(call);
+    endpoint_deliver(endpoint);
+}
+
+void call_clear(struct call *call, bool move)
+{
+    struct process *process = call_thread(call)->process;
+    for (unsigned i = 0; i < call->handle_count; i++) {
+        struct held_handle *held = &call->handles[i];
+        struct object *object;
+        if (move && (held->rights & AX_HANDLE_MOVE) != 0 &&
+            handle_lookup(process, held->source, AX_TYPE_NONE, 0, &object) == AX_OK &&
+            object == held->object)
+            (void)!handle_close(process, held->source);
+        object_handle_unref(held->object, held->rights & AX_RIGHT_ALL);
+    }
+    struct session *session = call->session;
+    call->handle_count = 0;
+    call->loan_count = 0;
+    call->session = NULL;
+    call->state = CALL_IDLE;
+    session->calls--;
+    session_check_closed(session);
+    object_unref(&session->object);
+}
+
+void call_fail(struct call *call, enum ax_error error)
+{
+    struct thread *thread = call_thread(call);
+    struct endpoint *endpoint = call->session->endpoint;
+    object_ref(&endpoint->object);
+    if (call->state == CALL_QUEUED)
+        call_unqueue(call);
+    else
+        reply_detach(call->reply, false);
+    handle_unpromise(thread->process, call->accept);
+    call_clear(call, false);
+    thread_wake(thread, error);
+    endpoint_update(endpoint);
+    object_unref(&endpoint->object);
+}
+
+void call_abandon(struct thread *thread)
+{
+    struct call *call = &thread->call;
+    struct endpoint *endpoint = call->session->endpoint;
+    object_ref(&endpoint->object);
+    if (call->state == CALL_QUEUED) {
+        call_unqueue(call);
+    } else {
+        struct reply *reply = call->reply;
+        reply_forget_interrupt(call);
+        endpoint->received_count--;
+        reply->caller = NULL;
+        if (reply->server != NULL)
+            priority_update(reply->server);
+    }
+    handle_unpromise(thread->process, call->accept);
+    call_clear(call, false);
+    endpoint_update(endpoint);
+    object_unref(&endpoint->object);
+}
+
+/* A server of the holder's that waits in receive is told at once; else the next receive tells. */
+static void call_tell_holder(struct call *call)
+{
+    struct endpoint *endpoint = call->session->endpoint;
+    list_append(&call->reply->holder->interrupts, &call->in_interrupts);
+    endpoint->interrupt_count++;
+    endpoint_deliver(endpoint);
+}
+
+void call_ask_early(struct thread *thread, enum ax_error error)
+{
+    struct call *call = &thread->call;
+    if (call->state == CALL_QUEUED && !call->redelivered && !call->retried) {
+        call_fail(call, error);
+        return;
+    }
+    if (call->interrupted)
+        return;
+    call->interrupted = true;
+    if (call->state == CALL_RECEIVED)
+        call_tell_holder(call);
+}
+
+/* ---- Making a call ----------------------------------------------------------------------------
+ */
+
+ax_result message_check(const struct ax_message *message)
+{
+    if (message->word_count > AX_MESSAGE_WORDS || message->handle_count > AX_MESSAGE_HANDLES ||
+        message->loan_count > AX_MESSAGE_LOANS)
+        return AX_ERR_ARGUMENT;
+    for (unsigned i = 0; i < message->loan_count; i++) {
+        uint64_t end;
+        if (message->loan_access[i] == 0 ||
+            (message->loan_access[i] & ~(AX_LOAN_READ | AX_LOAN_WRITE)) != 0)
+            return AX_ERR_ARGUMENT;
+        if (__builtin_add_overflow(message->loans[i].address, message->loans[i].size_bytes, &end) ||
+            end > AX_USER_END)
+            return AX_ERR_ADDRESS;
+    }
+    return AX_OK;
+}
+
+ax_result message_hold(struct process *process, const struct ax_message *message,
+                       struct held_handle held[AX_MESSAGE_HANDLES])
+{
+    for (unsigned i = 0; i < message->handle_count; i++) {
+        uint32_t wanted = message->handles[i].rights;
+        uint32_t right = (wanted & AX_HANDLE_MOVE) != 0 ? AX_RIGHT_MOVE : AX_RIGHT_COPY;
+        uint32_t rights;
+        ax_result result = handle_lookup_rights(process, message->handles[i].handle, AX_TYPE_NONE,
+                                                0, &held[i].object, &rights);
+        if (result != AX_OK)
+            return result;
+        if (held[i].object->type == AX_TYPE_REPLY)
+            return AX_ERR_TYPE;
+        if ((rights & right) == 0)
+            return AX_ERR_RIGHTS;
+        held[i].rights = (rights & wanted & AX_RIGHT_ALL) | (wanted & AX_HANDLE_MOVE);
+        held[i].source = message->handles[i].handle;
+    }
+    return AX_OK;
+}
+
+/* Whom the call is made to, and in whose name; nothing is taken yet. */
+static ax_result call_decode(struct thread *thread, ax_handle handle, const struct ax_ipc *ipc,
+                             struct session **session, struct process **name)
+{
+    struct object *object;
+    ax_result result =
+        handle_lookup(thread->process, handle, AX_TYPE_SESSION, AX_RIGHT_CALL, &object);
+    if (result != AX_OK)
+        return result;
+    *session = (struct session *)object;
+    result = process_lookup(thread, ipc->id_process, AX_RIGHT_HANDLES, name);
+    if (result != AX_OK)
+        return result;
+    if (ipc->accept > AX_MESSAGE_HANDLES)
+        return AX_ERR_ARGUMENT;
+    result = message_check(&ipc->message);
+    if (result != AX_OK)
+        return result;
+    if (thread_is_interrupted(thread))
+        return AX_ERR_INTERRUPTED;
+    if ((*session)->state == SESSION_ENDED || (*session)->endpoint->dead)
+        return AX_ERR_PEER_CLOSED;
+    if (ipc->deadline_ns <= hal_time_ns())
+        return AX_ERR_TIMEOUT;
+    if (priority_would_deadlock(thread, (*session)->endpoint)) {
+        kernel->counters.deadlocks++;
+        return AX_ERR_DEADLOCK;
+    }
+    return AX_OK;
+}
+
+/* The call's id, in the name of `name`. Sequences that core chooses have the top bit set. */
+static void call_identify(struct call *call, struct process *name, uint64_t sequence)
+{
+    call->id.caller = name->object.id;
+    call->id.sequence = sequence != 0 ? sequence : (UINT64_C(1) << 63) | ++name->next_sequence;
+}
+
+static void call_record(struct call *call, const struct ax_ipc *ipc, struct session *session)
+{
+    const struct ax_message *message = &ipc->message;
+    call->redelivered = call->retried = call->interrupted = false;
+    call->deaths = 0;
+    call->operation = message->operation;
+    call->word_count = message->word_count;
+    memcpy(call->words, message->words, message->word_count * sizeof(call->words[0]));
+    call->loan_count = message->loan_count;
+    memcpy(call->loan_access, message->loan_access, sizeof(call->loan_access));
+    memcpy(call->loans, message->loans, sizeof(call->loans));
+    call->handle_count = message->handle_count;
+    for (unsigned i = 0; i < message->handle_count; i++)
+        object_handle_ref(call->handles[i].object, call->handles[i].rights & AX_RIGHT_ALL);
+    call->accept = (uint8_t)ipc->accept;
+    call->session = session;
+    object_ref(&session->object);
+    session->calls++;
+    call->order = session->endpoint->next_order++;
+}
+
+ax_result sys_call(struct thread *thread, const uint64_t arguments[5])
+{
+    ax_result result;
+    if (kernel->fast_ipc && ipc_fast_call(thread, (ax_handle)arguments[0], &result))
+        return result;
+    struct ax_ipc ipc;
+    memcpy(&ipc, &thread->page->ipc, sizeof(ipc));
+    struct session *session;
+    struct process *name;
+    result = call_decode(thread, (ax_handle)arguments[0], &ipc, &session, &name);
+    if (result != AX_OK)
+        return result;
+    struct call *call = &thread->call;
+    result = message_hold(thread->process, &ipc.message, call->handles);
+    if (result != AX_OK)
+        return result;
+    result = handle_promise(thread->process, ipc.accept);
+    if (result != AX_OK)
+        return result;
+
+    call_record(call, &ipc, session);
+    call_identify(call, name, ipc.id_sequence);
+    kernel->counters.calls_sent++;
+    TRACE(AX_TRACE_SEND, call->operation, trace_hash(call));
+    result = thread_block(thread, BLOCK_CALL, ipc.deadline_ns);
+    call_queue(call);
+    return result;
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+#include "endpoint.h"
+
+#include <base/memory.h>
+
+#include "calls.h"
+#include "event.h"
+#include "heap.h"
+#include "ipc.h"
+#include "kernel.h"
+#include "process.h"
+#include "thread.h"
+
+ax_result endpoint_make(struct account *account, struct endpoint **made)
+{
+    void *memory;
+    ax_result result = heap_alloc(account, sizeof(struct endpoint), &memory);
+    if (result != AX_OK)
+        return result;
+    struct endpoint *endpoint = memory;
+    object_init(&endpoint->object, AX_TYPE_ENDPOINT, account);
+    list_init(&endpoint->members);
+    list_init(&endpoint->receivers);
+    list_init(&endpoint->closed);
+    list_init(&endpoint->bindings);
+    list_init(&endpoint->ready_bindings);
+    *made = endpoint;
+    return AX_OK;
+}
+
+void endpoint_handles_changed(struct endpoint *endpoint, uint32_t rights, int change)
+{
+    if ((rights & AX_RIGHT_RECEIVE) == 0)
+        return;
+    endpoint->receive_handles += (uint32_t)change;
+    if (endpoint->receive_handles != 0)
+        return;
+    endpoint->dead = true;
+    object_work(&endpoint->object);
+}
+
+/* The endpoint is dead, or nobody can reach it: whoever waits there is told. */
+static bool endpoint_bury(struct endpoint *endpoint, unsigned *portion)
+{
+    for (; *portion > 0; --*portion) {
+        struct tree_node *node;
+        struct list *first;
+        if ((node = tree_first(&endpoint->calls)) != NULL) {
+            call_fail(container_of(node, struct call, node), AX_ERR_PEER_CLOSED);
+        } else if ((first = list_first(&endpoint->receivers)) != NULL) {
+            struct thread *thread = list_entry(first, struct thread, in_receivers);
+            endpoint_receive_cancel(thread);
+            thread_wake(thread, AX_ERR_PEER_CLOSED);
+        } else if ((node = tree_first(&endpoint->sessions)) != NULL) {
+            struct session *session = container_of(node, struct session, node);
+            object_signal(&session->object, 0, AX_SIGNAL_PEER_CLOSED);
+            session_forget(session);
+        } else if ((first = list_first(&endpoint->bindings)) != NULL) {
+            binding_remove(list_entry(first, struct binding, in_endpoint));
+        } else {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool endpoint_work(struct endpoint *endpoint, unsigned *portion)
+{
+    if (!endpoint_bury(endpoint, portion))
+        return false;
+    if (endpoint->object.refs == 0) {
+        ASSERT(endpoint->member_count == 0 && endpoint->received_count == 0);
+        object_free(&endpoint->object, sizeof(*endpoint));
+    }
+    return true;
+}
+
+/* ---- Members --------------------------------------------------------------------------------- */
+
+ax_result endpoint_join(struct endpoint *endpoint, struct thread *thread)
+{
+    if (thread->endpoint == endpoint)
+        return AX_OK;
+    if (endpoint->member_count == MEMBERS_MAX)
+        return AX_ERR_LIMIT;
+    endpoint_leave(thread);
+    thread->endpoint = endpoint;
+    object_ref(&endpoint->object);
+    list_append(&endpoint->members, &thread->in_members);
+    endpoint->member_count++;
+    if (endpoint->server_id != thread->process->object.id) {
+        endpoint->server_id = thread->process->object.id;
+        binding_renew(endpoint);
+    }
+    return AX_OK;
+}
+
+void endpoint_leave(struct thread *thread)
+{
+    struct endpoint *endpoint = thread->endpoint;
+    if (endpoint == NULL)
+        return;
+    list_remove(&thread->in_members);
+    endpoint->member_count--;
+    thread->endpoint = NULL;
+    object_unref(&endpoint->object);
+}
+
+/* ---- Receiving ------------------------------------------------------------------------------- */
+
+void endpoint_update(struct endpoint *endpoint)
+{
+    bool pending = endpoint->queued_count > 0 || !list_is_empty(&endpoint->closed) ||
+                   !list_is_empty(&endpoint->ready_bindings) || endpoint->interrupt_count > 0;
+    bool shown = (endpoint->object.signals & AX_SIGNAL_PENDING) != 0;
+    if (pending && !shown)
+        object_signal(&endpoint->object, 0, AX_SIGNAL_PENDING);
+    else if (!pending && shown)
+        object_signal(&endpoint->object, AX_SIGNAL_PENDING, 0);
+    priority_update_members(endpoint);
+}
+
+/* Something that is not a call; the promised slots go back. */
+static void receive_notice(struct thread *thread, enum ax_message_kind kind, uint64_t badge,
+                           uint64_t word)
+{
+    struct ax_message *message = &thread->page->ipc.message;
+    memset(message, 0, sizeof(*message));
+    message->kind = (uint8_t)kind;
+    message->badge = badge;
+    if (kind == AX_MESSAGE_EVENT) {
+        message->words[0] = word;
+        message->word_count = 1;
+    }
+    handle_unpromise(thread->process, thread->accept + 1);
+}
+
+static bool receive_close(struct endpoint *endpoint, struct thread *thread)
+{
+    struct list *first = list_first(&endpoint->closed);
+    if (first == NULL)
+        return false;
+    struct session *session = list_entry(first, struct session, in_closed);
+    list_remove(&session->in_closed);
+    session->state = SESSION_ANNOUNCED;
+    receive_notice(thread, AX_MESSAGE_CLOSE, session->badge, 0);
+    return true;
+}
+
+static bool receive_event(struct endpoint *endpoint, struct thread *thread)
+{
+    struct list *first;
+    while ((first = list_first(&endpoint->ready_bindings)) != NULL) {
+        uint64_t cookie;
+        uint32_t signals;
+        if (binding_take(list_entry(first, struct binding, ready), &cookie, &signals)) {
+            receive_notice(thread, AX_MESSAGE_EVENT, cookie, signals);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool receive_call(struct endpoint *endpoint, struct thread *thread)
+{
+    struct tree_node *node;
+    while ((node = tree_first(&endpoint->calls)) != NULL) {
+        if (reply_begin(container_of(node, struct call, node), thread))
+            return true;
+    }
+    return false;
+}
+
+bool endpoint_receive(struct endpoint *endpoint, struct thread *thread)
+{
+    return reply_tell_interrupt(endpoint, thread) || receive_close(endpoint, thread) ||
+           receive_event(endpoint, thread) || receive_call(endpoint, thread);
+}
+
+/* A receiver that some of what is there can be delivered to. */
+static struct thread *endpoint_receiver(struct endpoint *endpoint)
+{
+    bool for_anyone = endpoint->queued_count > 0 || !list_is_empty(&endpoint->closed) ||
+                      !list_is_empty(&endpoint->ready_bindings);
+    struct thread *thread;
+    list_for_each (thread, &endpoint->receivers, in_receivers) {
+        if (for_anyone || !list_is_empty(&thread->process->interrupts))
+            return thread;
+    }
+    return NULL;
+}
+
+void endpoint_deliver(struct endpoint *endpoint)
+{
+    struct thread *thread;
+    object_ref(&endpoint->object);
+    while (!endpoint->delivering && (thread = endpoint_receiver(endpoint)) != NULL) {
+        list_remove(&thread->in_receivers);
+        endpoint->delivering = true;
+        bool delivered = endpoint_receive(endpoint, thread);
+        endpoint->delivering = false;
+        if (!delivered) {
+            list_prepend(&endpoint->receivers, &thread->in_receivers);
+            continue;
+        }
+        thread_wake_direct(thread, AX_OK);
+    }
+    endpoint_update(endpoint);
+    object_unref(&endpoint->object);
+}
+
+void endpoint_receive_cancel(struct thread *thread)
+{
+    list_remove(&thread->in_receivers);
+    handle_unpromise(thread->process, thread->accept + 1);
+    priority_update_members(thread->endpoint);
+}
+
+static ax_result receive_decode(struct thread *thread, ax_handle handle, struct endpoint **endpoint)
+{
+    struct object *object;
+    ax_result result =
+        handle_lookup(thread->process, handle, AX_TYPE_ENDPOINT, AX_RIGHT_RECEIVE, &object);
+    if (result != AX_OK)
+        return result;
+    *endpoint = (struct endpoint *)object;
+    const volatile struct ax_ipc *ipc = &thread->page->ipc;
+    thread->accept = ipc->accept;
+    thread->buffer = ipc->buffer;
+    thread->buffer_bytes = ipc->buffer_bytes;
+    if (thread->accept > AX_MESSAGE_HANDLES || thread->buffer_bytes > AX_INLINE_MAX)
+        return AX_ERR_ARGUMENT;
+    result = endpoint_join(*endpoint, thread);
+    if (result == AX_OK)
+        result = handle_promise(thread->process, thread->accept + 1);
+    return result;
+}
+
+/* The room is promised. */
+static ax_result receive(struct thread *thread, struct endpoint *endpoint, uint64_t deadline_ns)
+{
+    ax_result result = AX_OK;
+    if (thread->serving != NULL)
+        reply_park(thread);
+    if (thread_is_interrupted(thread)) {
+        result = AX_ERR_INTERRUPTED;
+    } else if (endpoint_receive(endpoint, thread)) {
+        endpoint_update(endpoint);
+        return AX_OK;
+    } else if (deadline_ns <= hal_time_ns()) {
+        result = AX_ERR_TIMEOUT;
+    }
+    if (result != AX_OK) {
+        handle_unpromise(thread->process, thread->accept + 1);
+        return result;
+    }
+    result = thread_block(thread, BLOCK_RECEIVE, deadline_ns);
+    list_append(&endpoint->receivers, &thread->in_receivers);
+    endpoint_update(endpoint);
+    return result;
+}
+
+ax_result sys_reply_receive(struct thread *thread, const uint64_t arguments[5])
+{
+    ax_result result;
+    ax_handle reply = (ax_handle)arguments[0];
+    ax_handle handle = (ax_handle)arguments[1];
+    if (kernel->fast_ipc && ipc_fast_reply_receive(thread, reply, handle, &result))
+        return result;
+    struct endpoint *endpoint = NULL;
+    uint64_t deadline_ns =
+        ((const volatile struct ax_ipc *)&thread->page->ipc)->receive_deadline_ns;
+    if (handle != AX_HANDLE_NONE) {
+        result = receive_decode(thread, handle, &endpoint);
+        if (result != AX_OK)
+            return result;
+    }
+    if (reply != AX_HANDLE_NONE) {
+        result = reply_answer(thread, reply);
+        if (result != AX_OK) {
+            if (endpoint != NULL)
+                handle_unpromise(thread->process, thread->accept + 1);
+            return result;
+        }
+    }
+    return endpoint != NULL ? receive(thread, endpoint, deadline_ns) : AX_OK;
+}
+
+/* ---- Listing --------------------------------------------------------------------------------- */
+
+#define LIST_MAX (AX_BUFFER_BYTES / sizeof(struct ax_session_info))
+/* How many sessions one listing looks at. */
+#define LIST_LOOK_MAX 256
+
+static unsigned list_sessions(const struct endpoint *endpoint, bool closed, uint64_t cursor,
+                              struct ax_session_info *info)
+{
+    unsigned count = 0;
+    unsigned looked = 0;
+    struct tree_node *node = session_lower_bound(endpoint, cursor);
+    for (; node != NULL && count < LIST_MAX && looked < LIST_LOOK_MAX; looked++) {
+        const struct session *session = container_of(node, struct session, node);
+        if ((session->state != SESSION_OPEN) == closed)
+            info[count++] = (struct ax_session_info){.badge = session->badge,
+                                                     .handles = session->object.handles,
+                                                     .calls = session->calls};
+        node = tree_next(node);
+    }
+    /* Looked at enough without finding one: a hint where to go on. */
+    if (count == 0 && node != NULL)
+        info[count++] = (struct ax_session_info){
+            .badge = container_of(node, struct session, node)->badge, .is_hint = 1};
+    return count;
+}
+
+static unsigned list_redelivered(const struct endpoint *endpoint, uint64_t skip,
+                                 struct ax_session_info *info)
+{
+    unsigned count = 0;
+    struct tree_node *node = tree_first(&endpoint->calls);
+    for (uint64_t i = 0; node != NULL && count < LIST_MAX; i++, node = tree_next(node)) {
+        const struct call *call = container_of(node, struct call, node);
+        if (!call->redelivered && !call->retried)
+            break;
+        if (i >= skip)
+            info[count++] =
+                (struct ax_session_info){.badge = call->session->badge, .calls = 1, .id = call->id};
+    }
+    return count;
+}
+
+ax_result sys_endpoint_list(struct thread *thread, const uint64_t arguments[5])
+{
+    struct object *object;
+    struct ax_session_info info[LIST_MAX];
+    unsigned count;
+    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_ENDPOINT,
+                                     AX_RIGHT_SESSIONS, &object);
+    if (result != AX_OK)
+        return result;
+    const struct endpoint *endpoint = (const struct endpoint *)object;
+    switch (arguments[1]) {
+    case AX_LIST_LIVE:
+    case AX_LIST_CLOSED:
+        count = list_sessions(endpoint, arguments[1] == AX_LIST_CLOSED, arguments[2], info);
+        break;
+    case AX_LIST_REDELIVERED: count = list_redelivered(endpoint, arguments[2], info); break;
+    default: return AX_ERR_ARGUMENT;
+    }
+    memcpy(thread->page->buffer, info, count * sizeof(info[0]));
+    return count;
+}

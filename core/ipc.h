@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of IPC share with each other and with nobody else. */
+#pragma once
+
+#include "call.h"
+#include "endpoint.h"
+
+/* Counts, loan ranges and access bits of an outgoing message. Errors: ARGUMENT, ADDRESS. */
+MUST_USE ax_result message_check(const struct ax_message *message);
+
+/* Looks up the message's handles with the rights to send them; nothing is referenced. */
+MUST_USE ax_result message_hold(struct process *process, const struct ax_message *message,
+                                struct held_handle held[AX_MESSAGE_HANDLES]);
+
+/*
+ * Makes the held handles in the receiver's table, out of room promised there, and writes them to
+ * `to`. LIMIT: the receiver cannot be charged for a session; nothing was made.
+ */
+MUST_USE ax_result message_deliver_handles(struct process *receiver, const struct held_handle *held,
+                                           unsigned count, struct ax_message_handle *to);
+
+/* The session is listed no more: retired, ended, or its endpoint is gone. */
+void session_forget(struct session *session);
+
+/* QUEUED to IDLE, the record kept. */
+void call_unqueue(struct call *call);
+
+/* The call waits no more to have its holder told of an early answer. */
+void reply_forget_interrupt(struct call *call);
+
+/*
+ * Answers the call of a reply handle with the thread's page. On success and on CALLER_DEAD the
+ * handle is gone.
+ */
+MUST_USE ax_result reply_answer(struct thread *thread, ax_handle handle);
+
+/* A receiver takes a QUEUED call: fills its page. False: the call failed instead. */
+bool reply_begin(struct call *call, struct thread *server);
+
+/* Tells a receiver of the first interrupted call its process holds. False: none. */
+bool reply_tell_interrupt(struct endpoint *endpoint, struct thread *server);
+
+/*
+ * The short path (ipc_fast.c): at most 4 words, no handles, no loans, the receiver waiting and fit
+ * for this CPU, no change of inheritance but the plain one. False: it does not apply and nothing
+ * happened.
+ */
+bool ipc_fast_call(struct thread *thread, ax_handle handle, ax_result *result);
+bool ipc_fast_reply_receive(struct thread *thread, ax_handle reply, ax_handle endpoint,
+                            ax_result *result);

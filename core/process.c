@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include "account.h"
+#include "calls.h"
+#include "heap.h"
+#include "ipc.h"
+#include "kernel.h"
+#include "root.h"
+#include "thread.h"
+
+ax_result process_make(struct account *account, struct process **made)
+{
+    void *memory;
+    ax_result result = heap_alloc(account, sizeof(struct process), &memory);
+    if (result != AX_OK)
+        return result;
+    struct process *process = memory;
+    object_init(&process->object, AX_TYPE_PROCESS, account);
+    process->account = account;
+    object_ref(&account->object);
+    list_init(&process->threads);
+    list_init(&process->received);
+    list_init(&process->interrupts);
+    list_init(&process->in_corpses);
+    space_init(process);
+    kernel->counters.processes++;
+    *made = process;
+    return AX_OK;
+}
+
+ax_result process_lookup(struct thread *thread, ax_handle handle, uint32_t rights,
+                         struct process **process)
+{
+    struct object *object;
+    *process = thread->process;
+    if (handle == AX_HANDLE_NONE)
+        return AX_OK;
+    ax_result result = handle_lookup(thread->process, handle, AX_TYPE_PROCESS, rights, &object);
+    if (result == AX_OK)
+        *process = (struct process *)object;
+    return result;
+}
+
+/* ---- The end --------------------------------------------------------------------------------- */
+
+void process_end(struct process *process, enum ax_cause cause, uint32_t fault, int64_t code,
+                 uint64_t address)
+{
+    if (process->state != PROCESS_OPEN)
+        return;
+    TRACE(AX_TRACE_END, process->object.id, cause);
+    if (process->is_root) {
+        root_restart(process, cause, fault, address);
+        return;
+    }
+    process->state = PROCESS_ENDING;
+    process->step = ENDING_THREADS;
+    process->cause = cause;
+    process->fault = fault;
+    process->code = code;
+    process->fault_address = address;
+    struct thread *current = cpu_this()->current;
+    if (current != NULL && current->process == process) {
+        process_count_death(current);
+        thread_end(current, cause, code); /* it must not go on; others may for a moment */
+    }
+    object_work(&process->object);
+}
+
+void process_count_death(const struct thread *thread)
+{
+    uint32_t cause = thread->process->cause;
+    if (cause != AX_CAUSE_FAULT && cause != AX_CAUSE_HUNG && cause != AX_CAUSE_BOUNCE)
+        return;
+    const struct reply *reply = thread->serving;
+    if (reply != NULL && reply->caller != NULL)
+        reply->caller->call.deaths++;
+}
+
+bool process_end_threads(struct process *process, enum ax_cause cause, unsigned *portion)
+{
+    struct thread *thread;
+    list_for_each (thread, &process->threads, in_process) {
+        if (thread->state == THREAD_ENDED)
+            continue;
+        if (*portion == 0)
+            return false;
+        --*portion;
+        process_count_death(thread);
+        thread_end(thread, cause, process->code);
+    }
+    return true;
+}
+
+void process_thread_left(struct process *process)
+{
+    if (process->running != 0)
+        return;
+    if (process->suspended != 0 && process->state == PROCESS_OPEN)
+        object_signal(&process->object, 0, AX_SIGNAL_SUSPENDED);
+    if (process->state == PROCESS_ENDING || root_is_restarting(process))
+        object_work(&process->object);
+}
+
+static bool process_give_back_calls(struct process *process, unsigned *portion)
+{
+    struct list *first;
+    while ((first = list_first(&process->received)) != NULL) {
+        if (*portion == 0)
+            return false;
+        --*portion;
+        reply_give_back(list_entry(first, struct reply, in_holder), true);
+    }
+    return true;
+}
+
+/* The steps of the end, in order; true: done, or waiting for threads to leave their CPUs. */
+static bool process_ending(struct process *process, unsigned *portion)
+{
+    if (process->step == ENDING_THREADS) {
+        if (!process_end_threads(process, (enum ax_cause)process->cause, portion))
+            return false;
+        if (process->running != 0)
+            return true;
+        process->step = ENDING_CALLS;
+    }
+    if (process->step == ENDING_CALLS) {
+        if (!process_give_back_calls(process, portion))
+            return false;
+        process->step = ENDING_HANDLES;
+    }
+    if (!handle_table_clear(process, portion))
+        return false;
+    process->step = ENDING_DONE;
+    process->state = PROCESS_CORPSE;
+    list_append(&kernel->corpses, &process->in_corpses);
+    object_signal(&process->object, AX_SIGNAL_SUSPENDED, AX_SIGNAL_ENDED);
+    return true;
+}
+
+/* Gives back a corpse's memory and threads. */
+static bool process_release(struct process *process, unsigned *portion)
+{
+    struct list *first;
+    process->released = true;
+    list_remove(&process->in_corpses);
+    while ((first = list_first(&process->threads)) != NULL) {
+        if (*portion == 0)
+            return false;
+        --*portion;
+        thread_release(list_entry(first, struct thread, in_process));
+    }
+    if (!space_clear(process, portion))
+        return false;
+    space_destroy(process);
+    return true;
+}
+
+bool process_work(struct process *process, unsigned *portion)
+{
+    if (process->is_root && process->state == PROCESS_OPEN)
+        return root_work(process, portion);
+    if (process->state == PROCESS_ENDING && !process_ending(process, portion))
+        return false;
+    if (process->state == PROCESS_CORPSE && (process->released || process->object.handles == 0) &&
+        !process_release(process, portion))
+        return false;
+    if (process->object.refs != 0)
+        return true;
+    /* Nobody ended it: it never had a handle or a thread (a clone that failed, an empty process).
+     */
+    if (process->state == PROCESS_OPEN) {
+        if (!handle_table_clear(process, portion) || !space_clear(process, portion))
+            return false;
+        space_destroy(process);
+    }
+    struct account *account = process->account;
+    kernel->counters.processes--;
+    object_free(&process->object, sizeof(*process));
+    object_unref(&account->object);
+    return true;
+}
+
+void process_unhandled(struct process *process)
+{
+    if (process->state == PROCESS_CORPSE)
+        object_work(&process->object);
+    else if (process->live_threads == 0 && process->state == PROCESS_OPEN && !process->is_root)
+        process_end(process, AX_CAUSE_KILLED, AX_FAULT_NONE, 0, 0);
+}
+
+bool process_reclaim(const struct account *account)
+{
+    struct process *process;
+    unsigned looked = 0;
+    list_for_each (process, &kernel->corpses, in_corpses) {
+        if (account == NULL || process->account == account) {
+            process->released = true;
+            list_remove(&process->in_corpses);
+            object_work(&process->object);
+            return true;
+        }
+        if (++looked == WORK_PORTION)
+            break;
+    }
+    return false;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+#include <base/memory.h>
+
+#include "account.h"
+#include "calls.h"
+#include "kernel.h"
+#include "process.h"
+#include "thread.h"
+
+ax_result sys_process_create(struct thread *thread, const uint64_t arguments[5])
+{
+    struct account *account = thread->process->account;
+    struct place place;
+    struct process *process;
+    ax_result result;
+    if (arguments[0] != AX_HANDLE_NONE) {
+        struct object *object;
+        result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_ACCOUNT,
+                               AX_RIGHT_CHARGE, &object);
+        if (result != AX_OK)
+            return result;
+        account = (struct account *)object;
+    }
+    result = place_decode(thread, arguments[1], &place);
+    if (result != AX_OK)
+        return result;
+    result = process_make(account, &process);
+    if (result != AX_OK) {
+        place_cancel(&place);
+        return result;
+    }
+    return place_new(&place, &process->object, AX_RIGHT_ALL);
+}
+
+ax_result sys_process_end(struct thread *thread, const uint64_t arguments[5])
+{
+    struct process *process;
+    ax_result result = process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_CONTROL, &process);
+    if (result != AX_OK)
+        return result;
+    if (arguments[1] < AX_CAUSE_EXIT || arguments[1] > AX_CAUSE_HUNG)
+        return AX_ERR_ARGUMENT;
+    if (process->state != PROCESS_OPEN)
+        return AX_ERR_ENDED;
+    process_end(process, (enum ax_cause)arguments[1], AX_FAULT_NONE, (int64_t)arguments[2], 0);
+    return process == thread->process ? RESULT_NONE : AX_OK;
+}
+
+/* ---- Control --------------------------------------------------------------------------------- */
+
+/* A process has at most AX_THREAD_MAX threads, and each costs a few steps: one portion. */
+static ax_result process_suspend(struct process *process)
+{
+    struct thread *thread;
+    if (process->suspended == UINT32_MAX)
+        return AX_ERR_LIMIT;
+    if (process->suspended++ != 0)
+        return AX_OK;
+    list_for_each (thread, &process->threads, in_process) {
+        sched_hold(thread);
+    }
+    if (process->running == 0)
+        object_signal(&process->object, 0, AX_SIGNAL_SUSPENDED);
+    return AX_OK;
+}
+
+static ax_result process_resume(struct process *process)
+{
+    struct thread *thread;
+    if (process->suspended == 0)
+        return AX_ERR_STATE;
+    if (--process->suspended != 0)
+        return AX_OK;
+    object_signal(&process->object, AX_SIGNAL_SUSPENDED, 0);
+    list_for_each (thread, &process->threads, in_process) {
+        sched_release(thread);
+    }
+    return AX_OK;
+}
+
+static ax_result process_label(struct process *process, uint64_t slot, uint64_t label)
+{
+    struct thread *thread;
+    bool found = slot == AX_ALL_THREADS;
+    list_for_each (thread, &process->threads, in_process) {
+        if (slot != AX_ALL_THREADS && slot != thread->slot)
+            continue;
+        thread->label = label;
+        found = true;
+    }
+    return found ? AX_OK : AX_ERR_NOT_FOUND;
+}
+
+static ax_result process_personality(struct thread *thread, struct process *process)
+{
+    struct ax_personality wanted;
+    memcpy(&wanted, thread->page->buffer, sizeof(wanted));
+    if (wanted.entry >= AX_USER_END || wanted.recovery >= AX_USER_END ||
+        wanted.range_restart >= AX_USER_END || wanted.range_start > wanted.range_end ||
+        wanted.range_end > AX_USER_END)
+        return AX_ERR_ARGUMENT;
+    process->personality = wanted;
+    return AX_OK;
+}
+
+static ax_result process_thread(struct thread *caller, struct process *process, uint32_t rights,
+                                uint64_t slot, uint64_t where)
+{
+    struct thread *thread;
+    list_for_each (thread, &process->threads, in_process) {
+        if (thread->slot != slot)
+            continue;
+        struct place place;
+        ax_result result = place_decode(caller, where, &place);
+        if (result != AX_OK)
+            return result;
+        return place_put(&place, &thread->object, rights);
+    }
+    return AX_ERR_NOT_FOUND;
+}
+
+static const uint32_t control_rights[] = {
+    [AX_PROCESS_SUSPEND] = AX_RIGHT_CONTROL, [AX_PROCESS_RESUME] = AX_RIGHT_CONTROL,
+    [AX_PROCESS_LABEL] = AX_RIGHT_SET_LABEL, [AX_PROCESS_PERSONALITY] = AX_RIGHT_THREADS,
+    [AX_PROCESS_THREAD] = AX_RIGHT_INSPECT,  [AX_PROCESS_RELEASE] = AX_RIGHT_CONTROL,
+};
+
+/* Needs a real handle for what a process may not do to itself: label and suspend. */
+static ax_result control_lookup(struct thread *thread, const uint64_t arguments[5],
+                                struct process **process, uint32_t *rights)
+{
+    uint64_t op = arguments[1];
+    if (op >= sizeof(control_rights) / sizeof(control_rights[0]))
+        return AX_ERR_ARGUMENT;
+    if (arguments[0] == AX_HANDLE_NONE) {
+        *process = thread->process;
+        *rights = AX_RIGHT_ALL;
+        return op == AX_PROCESS_PERSONALITY || op == AX_PROCESS_THREAD ? AX_OK : AX_ERR_HANDLE;
+    }
+    struct object *object;
+    ax_result result = handle_lookup_rights(thread->process, (ax_handle)arguments[0],
+                                            AX_TYPE_PROCESS, control_rights[op], &object, rights);
+    if (result == AX_OK)
+        *process = (struct process *)object;
+    return result;
+}
+
+ax_result sys_process_control(struct thread *thread, const uint64_t arguments[5])
+{
+    struct process *process;
+    uint32_t rights;
+    ax_result result = control_lookup(thread, arguments, &process, &rights);
+    if (result != AX_OK)
+        return result;
+    if (arguments[1] == AX_PROCESS_THREAD)
+        return process_thread(thread, process, rights, arguments[2], arguments[3]);
+    if (arguments[1] == AX_PROCESS_RELEASE) {
+        if (process->state != PROCESS_CORPSE)
+            return AX_ERR_STATE;
+        process->released = true;
+        object_work(&process->object);
+        return AX_OK;
+    }
+    if (process->state != PROCESS_OPEN)
+        return AX_ERR_ENDED;
+    switch (arguments[1]) {
+    case AX_PROCESS_SUSPEND: return process_suspend(process);
+    case AX_PROCESS_RESUME: return process_resume(process);
+    case AX_PROCESS_LABEL: return process_label(process, arguments[2], arguments[3]);
+    default: return process_personality(thread, process);
+    }
+}
+
+/* ---- Copies ---------------------------------------------------------------------------------- */
+
+ax_result sys_process_copy(struct thread *thread, const uint64_t arguments[5])
+{
+    struct process *process;
+    struct process *own = thread->process;
+    uint64_t size = arguments[3];
+    uint64_t done = thread->progress[0];
+    bool writes = arguments[4] == 1;
+    unsigned portion = WORK_PORTION;
+    int side;
+    if (arguments[4] > 1)
+        return AX_ERR_ARGUMENT;
+    ax_result result = process_lookup(thread, (ax_handle)arguments[0],
+                                      writes ? AX_RIGHT_CHANGE : AX_RIGHT_INSPECT, &process);
+    if (result != AX_OK)
+        return result;
+    if (process->released)
+        return AX_ERR_ENDED;
+    if (size > INT64_MAX)
+        return AX_ERR_ARGUMENT;
+    if (size == done)
+        return (ax_result)done;
+    uint64_t there = arguments[1] + done;
+    uint64_t here = arguments[2] + done;
+    result = writes ? user_copy(process, there, own, here, size - done, true, &portion, &side)
+                    : user_copy(own, here, process, there, size - done, false, &portion, &side);
+    if (result < 0)
+        return done > 0 ? (ax_result)done : result;
+    thread->progress[0] = done + (uint64_t)result;
+    if (portion == 0 && thread->progress[0] < size)
+        return RESULT_RESTART;
+    return (ax_result)thread->progress[0];
+}
+
+/* ---- Clone ----------------------------------------------------------------------------------- */
+
+static void clone_drop(struct thread *thread)
+{
+    struct process *child = thread->clone;
+    thread->clone = NULL;
+    object_unref(&child->object);
+}
+
+static ax_result clone_begin(struct thread *thread)
+{
+    struct process *child;
+    ax_result result = process_make(thread->process->account, &child);
+    if (result != AX_OK)
+        return result;
+    child->personality = thread->process->personality;
+    thread->clone = child;
+    return AX_OK;
+}
+
+/* Copies a portion: 1, all is copied; 0, there is more. */
+static ax_result clone_copy(struct thread *thread)
+{
+    struct process *parent = thread->process;
+    struct process *child = thread->clone;
+    unsigned portion = WORK_PORTION;
+    ax_result result = 1;
+    if (child->clone_step == 0) {
+        result = handle_table_clone(parent, child, &child->clone_slot, &portion);
+        if (result == 1)
+            child->clone_step = 1;
+    }
+    if (result == 1)
+        result = space_clone(parent, child, &child->clone_address, &portion);
+    return result;
+}
+
+static ax_result clone_thread(struct thread *thread, const uint64_t arguments[5],
+                              struct place *place)
+{
+    struct thread *first;
+    struct process *child = thread->clone;
+    ax_result result =
+        thread_make(child, thread->slot, thread->label, thread->base_priority, &first);
+    if (result != AX_OK)
+        return result;
+    first->affinity = thread->affinity;
+    ax_regs_start(&first->user.regs, arguments[0], arguments[1], arguments[2]);
+    first->user.regs.fs_base = thread->user.regs.fs_base;
+    memcpy(first->page->user, thread->page->user, sizeof(first->page->user));
+    first->page->personality_stack = thread->page->personality_stack;
+    first->page->inside = thread->page->inside;
+    thread->clone = NULL;
+    sched_ready(first);
+    return place_new(place, &child->object, AX_RIGHT_ALL);
+}
+
+ax_result sys_process_clone(struct thread *thread, const uint64_t arguments[5])
+{
+    struct place place;
+    if (arguments[0] >= AX_USER_END)
+        return AX_ERR_ARGUMENT;
+    ax_result result = place_decode(thread, arguments[3], &place);
+    if (result != AX_OK)
+        goto fail;
+    if (thread->clone == NULL) {
+        result = clone_begin(thread);
+        if (result != AX_OK)
+            goto fail_place;
+    }
+    result = clone_copy(thread);
+    if (result == 0) {
+        place_cancel(&place);
+        return RESULT_RESTART;
+    }
+    if (result == 1)
+        result = clone_thread(thread, arguments, &place);
+    if (result >= 0)
+        return result;
+
+fail_place:
+    place_cancel(&place);
+fail:
+    if (thread->clone != NULL)
+        clone_drop(thread);
+    return result;
+}

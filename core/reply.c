@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+#include <base/memory.h>
+
+#include "calls.h"
+#include "endpoint.h"
+#include "heap.h"
+#include "ipc.h"
+#include "kernel.h"
+#include "loan.h"
+#include "process.h"
+#include "thread.h"
+
+bool reply_work(struct reply *reply, unsigned *portion)
+{
+    ASSERT(reply->object.refs == 0 && reply->holder == NULL);
+    (void)portion;
+    object_free(&reply->object, sizeof(*reply));
+    return true;
+}
+
+/* ---- Delivery -------------------------------------------------------------------------------- */
+
+ax_result message_deliver_handles(struct process *receiver, const struct held_handle *held,
+                                  unsigned count, struct ax_message_handle *to)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (held[i].object->type != AX_TYPE_SESSION)
+            continue;
+        ax_result result = session_recharge((struct session *)held[i].object, receiver->account);
+        if (result != AX_OK)
+            return result;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t rights = held[i].rights & AX_RIGHT_ALL;
+        to[i].handle = handle_put_promised(receiver, held[i].object, rights);
+        to[i].rights = rights;
+    }
+    return AX_OK;
+}
+
+static void message_from_call(const struct call *call, struct ax_message *message)
+{
+    memset(message, 0, sizeof(*message));
+    message->kind = AX_MESSAGE_CALL;
+    message->operation = call->operation;
+    message->word_count = call->word_count;
+    memcpy(message->words, call->words, call->word_count * sizeof(call->words[0]));
+    message->handle_count = call->handle_count;
+    message->loan_count = call->loan_count;
+    for (unsigned i = 0; i < call->loan_count; i++) {
+        message->loan_access[i] = call->loan_access[i];
+        message->loans[i].size_bytes = call->loans[i].size_bytes;
+    }
+    message->flags = (uint16_t)((call->redelivered ? AX_MESSAGE_REDELIVERED : 0) |
+                                (call->retried ? AX_MESSAGE_RETRIED : 0) |
+                                (call->interrupted ? AX_MESSAGE_INTERRUPTED : 0));
+    message->id = call->id;
+    message->label = call_thread((struct call *)(uintptr_t)call)->label;
+    message->badge = call->session->badge;
+}
+
+/* The call is this process's from now on, and this thread serves it. */
+static void reply_hold(struct call *call, struct thread *server)
+{
+    struct reply *reply = call->reply;
+    struct endpoint *endpoint = call->session->endpoint;
+    if (!call->redelivered && !call->retried)
+        call->order = endpoint->next_order++;
+    call_unqueue(call);
+    call->state = CALL_RECEIVED;
+    endpoint->received_count++;
+    reply->holder = server->process;
+    reply->handle = handle_put_promised(server->process, &reply->object, 0);
+    list_append(&server->process->received, &reply->in_holder);
+    reply->server = server;
+    server->serving = reply;
+}
+
+bool reply_begin(struct call *call, struct thread *server)
+{
+    struct process *process = server->process;
+    struct ax_message message;
+    ax_result result = AX_OK;
+    message_from_call(call, &message);
+    if (call->handle_count > server->accept)
+        result = AX_ERR_ACCEPT;
+    else
+        result =
+            message_deliver_handles(process, call->handles, call->handle_count, message.handles);
+    if (result != AX_OK) {
+        call_fail(call, (enum ax_error)result);
+        return false;
+    }
+    reply_hold(call, server);
+    handle_unpromise(process, server->accept - call->handle_count);
+    message.reply = call->reply->handle;
+    message.inline_bytes = loan_inline(call, server);
+    memcpy(&server->page->ipc.message, &message, sizeof(message));
+    if (call->redelivered)
+        kernel->counters.calls_redelivered++;
+    TRACE(AX_TRACE_RECEIVE, call->id.sequence, trace_hash(call));
+    priority_update(server);
+    return true;
+}
+
+bool reply_tell_interrupt(struct endpoint *endpoint, struct thread *server)
+{
+    struct list *first = list_first(&server->process->interrupts);
+    if (first == NULL)
+        return false;
+    struct call *call = list_entry(first, struct call, in_interrupts);
+    struct endpoint *about = call->session->endpoint;
+    reply_forget_interrupt(call);
+    struct ax_message *message = &server->page->ipc.message;
+    memset(message, 0, sizeof(*message));
+    message->kind = AX_MESSAGE_INTERRUPT;
+    message->id = call->id;
+    message->badge = call->session->badge;
+    message->reply = call->reply->handle;
+    handle_unpromise(server->process, server->accept + 1);
+    if (about != endpoint)
+        endpoint_update(about);
+    return true;
+}
+
+void reply_forget_interrupt(struct call *call)
+{
+    if (!list_is_linked(&call->in_interrupts))
+        return;
+    list_remove(&call->in_interrupts);
+    call->session->endpoint->interrupt_count--;
+}
+
+/* ---- The end of a reply ---------------------------------------------------------------------- */
+
+void reply_park(struct thread *server)
+{
+    ASSERT(server->serving != NULL && server->serving->server == server);
+    server->serving->server = NULL;
+    server->serving = NULL;
+    priority_update(server);
+}
+
+/* Out of its holder's hands, but for the handle. */
+static void reply_release(struct reply *reply)
+{
+    struct list *first;
+    while ((first = list_first(&reply->maps)) != NULL)
+        region_remove(list_entry(first, struct region, in_reply));
+    reply->map_count = 0;
+    list_remove(&reply->in_holder);
+    reply->holder = NULL;
+    if (reply->server != NULL)
+        reply_park(reply->server);
+}
+
+void reply_detach(struct reply *reply, bool handle_gone)
+{
+    struct process *holder = reply->holder;
+    if (reply->caller != NULL) {
+        struct call *call = &reply->caller->call;
+        ASSERT(call->state == CALL_RECEIVED);
+        reply_forget_interrupt(call);
+        call->session->endpoint->received_count--;
+        call->state = CALL_IDLE;
+    }
+    reply_release(reply);
+    if (!handle_gone) {
+        ax_result result = handle_close(holder, reply->handle);
+        ASSERT(result == AX_OK);
+    }
+}
+
+void reply_unhandled(struct reply *reply)
+{
+    if (reply->holder == NULL)
+        return;
+    struct thread *caller = reply->caller;
+    reply_detach(reply, true);
+    if (caller != NULL)
+        call_fail(&caller->call, AX_ERR_DROPPED);
+}
+
+void reply_give_back(struct reply *reply, bool died)
+{
+    struct thread *caller = reply->caller;
+    reply_detach(reply, false);
+    if (caller == NULL)
+        return;
+    struct call *call = &caller->call;
+    if (died && call->deaths >= DEATHS_MAX) {
+        log_line("call %llu of process %llu, operation %llu: %u servers died of it",
+                 (unsigned long long)call->id.sequence, (unsigned long long)call->id.caller,
+                 (unsigned long long)call->operation, call->deaths);
+        kernel->counters.calls_faulted++;
+        call_fail(call, AX_ERR_FAULTED);
+        return;
+    }
+    if (call->session->endpoint->dead || call->session->state == SESSION_ENDED) {
+        call_fail(call, AX_ERR_PEER_CLOSED);
+        return;
+    }
+    if (died)
+        call->redelivered = true;
+    else
+        call->retried = true;
+    call_queue(call);
+}
+
+/* ---- Answers --------------------------------------------------------------------------------- */
+
+/* A received call by its reply handle. CALLER_DEAD: the handle is closed. */
+static ax_result reply_lookup(struct thread *thread, uint64_t handle, struct reply **reply)
+{
+    struct object *object;
+    ax_result result = handle_lookup(thread->process, (ax_handle)handle, AX_TYPE_REPLY, 0, &object);
+    if (result != AX_OK)
+        return result;
+    *reply = (struct reply *)object;
+    if ((*reply)->caller != NULL)
+        return AX_OK;
+    result = handle_close(thread->process, (ax_handle)handle);
+    ASSERT(result == AX_OK);
+    return AX_ERR_CALLER_DEAD;
+}
+
+static ax_result answer_decode(struct thread *thread, const struct call *call,
+                               const struct ax_ipc *ipc, struct held_handle *held)
+{
+    const struct ax_message *message = &ipc->message;
+    if (message->word_count > AX_MESSAGE_WORDS || message->handle_count > AX_MESSAGE_HANDLES ||
+        ipc->change_count > 2 || ipc->data_bytes > AX_INLINE_MAX)
+        return AX_ERR_ARGUMENT;
+    for (unsigned i = 0; i < ipc->change_count; i++) {
+        const struct ax_signal_change *change = &ipc->changes[i];
+        if (((change->clear | change->set) & ~AX_SIGNAL_SERVED) != 0)
+            return AX_ERR_ARGUMENT;
+        if (session_find(call->session->endpoint, change->badge) == NULL)
+            return AX_ERR_NOT_FOUND;
+    }
+    ax_result result = message_hold(thread->process, message, held);
+    if (result != AX_OK)
+        return result;
+    if (message->handle_count > call->accept)
+        return AX_ERR_ACCEPT;
+    if (ipc->data_bytes == 0)
+        return AX_OK;
+    return loan_answer((struct call *)(uintptr_t)call, thread->process, ipc->data, ipc->data_bytes);
+}
+
+/* Writes the answer into the caller's page. LIMIT: it cannot be charged for what it would get. */
+static ax_result answer_write(struct thread *caller, const struct ax_message *answer,
+                              const struct held_handle *held)
+{
+    struct ax_message message;
+    memset(&message, 0, sizeof(message));
+    ax_result result =
+        message_deliver_handles(caller->process, held, answer->handle_count, message.handles);
+    unsigned made = result == AX_OK ? answer->handle_count : 0;
+    handle_unpromise(caller->process, caller->call.accept - made);
+    if (result != AX_OK)
+        return result;
+    message.operation = answer->operation;
+    message.word_count = answer->word_count;
+    memcpy(message.words, answer->words, answer->word_count * sizeof(message.words[0]));
+    message.handle_count = answer->handle_count;
+    memcpy(&caller->page->ipc.message, &message, sizeof(message));
+    return AX_OK;
+}
+
+ax_result reply_answer(struct thread *thread, ax_handle handle)
+{
+    struct reply *reply;
+    struct ax_ipc ipc;
+    struct held_handle held[AX_MESSAGE_HANDLES];
+    ax_result result = reply_lookup(thread, handle, &reply);
+    if (result != AX_OK)
+        return result;
+    struct thread *caller = reply->caller;
+    struct call *call = &caller->call;
+    memcpy(&ipc, &thread->page->ipc, sizeof(ipc));
+    result = answer_decode(thread, call, &ipc, held);
+    if (result != AX_OK)
+        return result;
+
+    struct endpoint *endpoint = call->session->endpoint;
+    object_ref(&endpoint->object);
+    for (unsigned i = 0; i < ipc.change_count; i++)
+        object_signal(&session_find(endpoint, ipc.changes[i].badge)->object, ipc.changes[i].clear,
+                      ipc.changes[i].set);
+    reply_detach(reply, false);
+    result = answer_write(caller, &ipc.message, held);
+    for (unsigned i = 0; i < ipc.message.handle_count; i++) {
+        if ((held[i].rights & AX_HANDLE_MOVE) != 0)
+            (void)!handle_close(thread->process, held[i].source);
+    }
+    kernel->counters.calls_answered++;
+    TRACE(AX_TRACE_ANSWER, call->id.sequence, trace_hash_message(&ipc.message));
+    call_clear(call, true);
+    thread_wake_direct(caller, result);
+    endpoint_update(endpoint);
+    object_unref(&endpoint->object);
+    return AX_OK;
+}
+
+/* ---- Passing on, giving back, taking up -------------------------------------------------------
+ */
+
+ax_result sys_forward(struct thread *thread, const uint64_t arguments[5])
+{
+    struct reply *reply;
+    struct object *object;
+    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[1], AX_TYPE_SESSION,
+                                     AX_RIGHT_CALL, &object);
+    if (result != AX_OK)
+        return result;
+    struct session *session = (struct session *)object;
+    if (session->state == SESSION_ENDED || session->endpoint->dead)
+        return AX_ERR_PEER_CLOSED;
+    result = reply_lookup(thread, arguments[0], &reply);
+    if (result != AX_OK)
+        return result;
+    struct thread *caller = reply->caller;
+    if (priority_would_deadlock(caller, session->endpoint)) {
+        kernel->counters.deadlocks++;
+        return AX_ERR_DEADLOCK;
+    }
+
+    struct call *call = &caller->call;
+    struct session *old = call->session;
+    reply_detach(reply, false);
+    object_ref(&session->object);
+    session->calls++;
+    call->session = session;
+    call->redelivered = call->retried = false;
+    call->deaths = 0;
+    call->order = session->endpoint->next_order++;
+    old->calls--;
+    session_check_closed(old);
+    endpoint_update(old->endpoint);
+    object_unref(&old->object);
+    call_queue(call);
+    return AX_OK;
+}
+
+static ax_result reply_fault(struct reply *reply, uint64_t loan, uint64_t offset)
+{
+    struct call *call = &reply->caller->call;
+    if (loan >= call->loan_count || offset >= call->loans[loan].size_bytes)
+        return AX_ERR_ARGUMENT;
+    ax_result result = loan_populate(call, (unsigned)loan, offset);
+    if (result == AX_OK) {
+        reply_give_back(reply, false);
+        return AX_OK;
+    }
+    /* Memory on its way back may do: the dispatcher tries again. */
+    if (result != AX_ERR_ADDRESS && (work_is_pending() || kernel->frames.waiting_count > 0))
+        return result;
+    call_fail(call, (enum ax_error)result);
+    return AX_OK;
+}
+
+ax_result sys_reply_control(struct thread *thread, const uint64_t arguments[5])
+{
+    struct reply *reply;
+    if (arguments[1] != AX_REPLY_FAULT && arguments[1] != AX_REPLY_SERVE)
+        return AX_ERR_ARGUMENT;
+    ax_result result = reply_lookup(thread, arguments[0], &reply);
+    if (result != AX_OK)
+        return result;
+    if (arguments[1] == AX_REPLY_FAULT)
+        return reply_fault(reply, arguments[2], arguments[3]);
+    if (reply->server == thread)
+        return AX_OK;
+    if (reply->server != NULL)
+        return AX_ERR_STATE;
+    if (thread->serving != NULL)
+        reply_park(thread);
+    reply->server = thread;
+    thread->serving = reply;
+    priority_update(thread);
+    return AX_OK;
+}

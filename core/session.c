@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include <base/memory.h>
+
+#include "account.h"
+#include "calls.h"
+#include "endpoint.h"
+#include "heap.h"
+#include "ipc.h"
+#include "kernel.h"
+#include "process.h"
+#include "thread.h"
+
+static int session_compare(const struct tree_node *a, const struct tree_node *b)
+{
+    const struct session *x = container_of(a, const struct session, node);
+    const struct session *y = container_of(b, const struct session, node);
+    return x->badge < y->badge ? -1 : x->badge > y->badge;
+}
+
+static int session_compare_badge(const void *key, const struct tree_node *node)
+{
+    uint64_t badge = *(const uint64_t *)key;
+    const struct session *session = container_of(node, const struct session, node);
+    return badge < session->badge ? -1 : badge > session->badge;
+}
+
+struct tree_node *session_lower_bound(const struct endpoint *endpoint, uint64_t badge)
+{
+    return tree_lower_bound(&endpoint->sessions, &badge, session_compare_badge);
+}
+
+struct session *session_find(const struct endpoint *endpoint, uint64_t badge)
+{
+    struct tree_node *node = tree_find(&endpoint->sessions, &badge, session_compare_badge);
+    return node != NULL ? container_of(node, struct session, node) : NULL;
+}
+
+void session_check_closed(struct session *session)
+{
+    if (session->state != SESSION_OPEN || session->object.handles != 0 || session->calls != 0)
+        return;
+    struct endpoint *endpoint = session->endpoint;
+    session->state = SESSION_CLOSED;
+    endpoint->session_count--;
+    endpoint->closed_count++;
+    list_append(&endpoint->closed, &session->in_closed);
+    endpoint_deliver(endpoint);
+}
+
+void session_unhandled(struct session *session)
+{
+    session_check_closed(session);
+}
+
+void session_forget(struct session *session)
+{
+    struct endpoint *endpoint = session->endpoint;
+    if (session->state == SESSION_OPEN)
+        endpoint->session_count--;
+    else
+        endpoint->closed_count--;
+    list_remove(&session->in_closed);
+    tree_remove(&endpoint->sessions, &session->node);
+    session->state = SESSION_ENDED;
+    endpoint_update(endpoint);
+    object_unref(&session->object);
+}
+
+ax_result session_recharge(struct session *session, struct account *account)
+{
+    if (session->delivered || session->object.account == account) {
+        session->delivered = true;
+        return AX_OK;
+    }
+    ax_result result = heap_recharge(session->object.account, account, sizeof(*session));
+    if (result != AX_OK)
+        return result;
+    session->object.account = account;
+    session->delivered = true;
+    return AX_OK;
+}
+
+bool session_work(struct session *session, unsigned *portion)
+{
+    ASSERT(session->object.refs == 0 && session->state == SESSION_ENDED && session->calls == 0);
+    (void)portion;
+    object_unref(&session->endpoint->object);
+    object_free(&session->object, sizeof(*session));
+    return true;
+}
+
+/* An endpoint of the caller's that it may make and manage sessions of. */
+static ax_result session_endpoint(struct thread *thread, uint64_t handle,
+                                  struct endpoint **endpoint)
+{
+    struct object *object;
+    ax_result result = handle_lookup(thread->process, (ax_handle)handle, AX_TYPE_ENDPOINT,
+                                     AX_RIGHT_SESSIONS, &object);
+    if (result == AX_OK)
+        *endpoint = (struct endpoint *)object;
+    return result;
+}
+
+ax_result sys_session_create(struct thread *thread, const uint64_t arguments[5])
+{
+    struct endpoint *endpoint;
+    struct place place;
+    void *memory;
+    ax_result result = session_endpoint(thread, arguments[0], &endpoint);
+    if (result != AX_OK)
+        return result;
+    if ((arguments[2] & ~(uint64_t)AX_SIGNAL_SERVED) != 0)
+        return AX_ERR_ARGUMENT;
+    if (endpoint->dead)
+        return AX_ERR_PEER_CLOSED;
+    if (session_find(endpoint, arguments[1]) != NULL)
+        return AX_ERR_EXISTS;
+    result = place_decode(thread, arguments[3], &place);
+    if (result != AX_OK)
+        return result;
+    struct account *account = thread->process->account;
+    result = heap_alloc(account, sizeof(struct session), &memory);
+    if (result != AX_OK) {
+        place_cancel(&place);
+        return result;
+    }
+
+    struct session *session = memory;
+    object_init(&session->object, AX_TYPE_SESSION, account);
+    session->object.signals = (uint32_t)arguments[2];
+    session->badge = arguments[1];
+    session->endpoint = endpoint;
+    object_ref(&endpoint->object);
+    list_init(&session->in_closed);
+    list_init(&session->queued);
+    struct tree_node *same = tree_insert(&endpoint->sessions, &session->node, session_compare);
+    ASSERT(same == NULL);
+    endpoint->session_count++;
+    object_ref(&session->object); /* the tree's */
+    return place_new(&place, &session->object,
+                     AX_RIGHT_CALL | AX_RIGHT_WAIT | AX_RIGHT_COPY | AX_RIGHT_MOVE);
+}
+
+/* Fails queued calls, up to a portion; false: more are left. */
+static bool session_fail_queued(struct session *session)
+{
+    for (unsigned i = 0; i < WORK_PORTION; i++) {
+        struct list *first = list_first(&session->queued);
+        if (first == NULL)
+            return true;
+        call_fail(list_entry(first, struct call, in_session), AX_ERR_PEER_CLOSED);
+    }
+    return list_is_empty(&session->queued);
+}
+
+ax_result sys_session_retire(struct thread *thread, const uint64_t arguments[5])
+{
+    struct endpoint *endpoint;
+    ax_result result = session_endpoint(thread, arguments[0], &endpoint);
+    if (result != AX_OK)
+        return result;
+    if ((arguments[2] & ~(uint64_t)AX_RETIRE_END) != 0)
+        return AX_ERR_ARGUMENT;
+    struct session *session = session_find(endpoint, arguments[1]);
+    if (session == NULL)
+        return AX_ERR_NOT_FOUND;
+    if (session->state == SESSION_OPEN) {
+        if ((arguments[2] & AX_RETIRE_END) == 0)
+            return AX_ERR_STATE;
+        object_ref(&session->object);
+        bool done = session_fail_queued(session);
+        if (done)
+            object_signal(&session->object, 0, AX_SIGNAL_PEER_CLOSED);
+        /* The last queued call's end may have announced the close in passing. */
+        if (done)
+            session_forget(session);
+        object_unref(&session->object);
+        return done ? AX_OK : RESULT_RESTART;
+    }
+    session_forget(session);
+    return AX_OK;
+}
+
+ax_result sys_session_signal(struct thread *thread, const uint64_t arguments[5])
+{
+    struct endpoint *endpoint;
+    ax_result result = session_endpoint(thread, arguments[0], &endpoint);
+    if (result != AX_OK)
+        return result;
+    if (((arguments[2] | arguments[3]) & ~(uint64_t)AX_SIGNAL_SERVED) != 0)
+        return AX_ERR_ARGUMENT;
+    struct session *session = session_find(endpoint, arguments[1]);
+    if (session == NULL)
+        return AX_ERR_NOT_FOUND;
+    object_signal(&session->object, (uint32_t)arguments[2], (uint32_t)arguments[3]);
+    return AX_OK;
+}
+
+ax_result sys_session_identify(struct thread *thread, const uint64_t arguments[5])
+{
+    struct endpoint *endpoint;
+    struct object *object;
+    ax_result result = session_endpoint(thread, arguments[0], &endpoint);
+    if (result != AX_OK)
+        return result;
+    result = handle_lookup(thread->process, (ax_handle)arguments[1], AX_TYPE_NONE, 0, &object);
+    if (result != AX_OK)
+        return result;
+    struct session *session = (struct session *)object;
+    if (object->type != AX_TYPE_SESSION || session->endpoint != endpoint ||
+        session->state == SESSION_ENDED)
+        return AX_ERR_NOT_FOUND;
+    thread->page->ipc.message.badge = session->badge;
+    return AX_OK;
+}

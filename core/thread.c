@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+#include "thread.h"
+
+#include <base/bitmap.h>
+#include <base/memory.h>
+
+#include "endpoint.h"
+#include "frame.h"
+#include "futex.h"
+#include "heap.h"
+#include "ipc.h"
+#include "kernel.h"
+#include "process.h"
+#include "root.h"
+
+/* ---- Making ---------------------------------------------------------------------------------- */
+
+static uint64_t page_address(uint32_t slot)
+{
+    return AX_THREAD_PAGES + slot * AX_PAGE_SIZE;
+}
+
+static ax_result thread_page(struct thread *thread)
+{
+    struct process *process = thread->process;
+    ax_result result = frame_alloc(process->account, 0, &thread->page_frame);
+    if (result != AX_OK)
+        return result;
+    uint64_t address = page_address(thread->slot);
+    uint64_t physical = frame_physical(thread->page_frame);
+    if (!hal_space_map(&process->space.hal, address, physical, 1, HAL_READ | HAL_WRITE)) {
+        frame_unref(thread->page_frame);
+        return AX_ERR_MEMORY;
+    }
+    thread->page = frame_window(thread->page_frame);
+    thread->page->self = address;
+    thread->page->thread_id = thread->object.id;
+    thread->page->slot = thread->slot;
+    thread->user.page = physical;
+    thread->user.page_address = address;
+    return AX_OK;
+}
+
+static void thread_page_free(struct thread *thread)
+{
+    space_dirty(thread->process);
+    hal_space_unmap(&thread->process->space.hal, page_address(thread->slot), 1);
+    frame_unref(thread->page_frame);
+    thread->page_frame = NULL;
+    thread->page = NULL;
+}
+
+static ax_result thread_reply(struct thread *thread)
+{
+    void *memory;
+    struct account *account = thread->process->account;
+    ax_result result = heap_alloc(account, sizeof(struct reply), &memory);
+    if (result != AX_OK)
+        return result;
+    struct reply *reply = memory;
+    object_init(&reply->object, AX_TYPE_REPLY, account);
+    reply->caller = thread;
+    list_init(&reply->in_holder);
+    list_init(&reply->maps);
+    thread->call.reply = reply;
+    return AX_OK;
+}
+
+/* A new object that nobody has seen. */
+static void object_discard(struct object *object, size_t size_bytes)
+{
+    object->refs = 0;
+    object_free(object, size_bytes);
+}
+
+static void thread_init(struct thread *thread, struct process *process, uint64_t label,
+                        uint8_t priority)
+{
+    object_init(&thread->object, AX_TYPE_THREAD, process->account);
+    thread->process = process;
+    thread->label = label;
+    thread->base_priority = thread->priority = priority;
+    thread->affinity = UINT64_MAX;
+    thread->state = THREAD_BLOCKED;
+    list_init(&thread->in_process);
+    list_init(&thread->in_queue);
+    list_init(&thread->watch.in_object);
+    list_init(&thread->wait_link);
+    list_init(&thread->in_members);
+    list_init(&thread->in_receivers);
+    list_init(&thread->call.in_session);
+    list_init(&thread->call.in_interrupts);
+}
+
+static void thread_join(struct thread *thread)
+{
+    struct process *process = thread->process;
+    object_ref(&process->object);
+    bitmap_set(process->slots, thread->slot);
+    list_append(&process->threads, &thread->in_process);
+    process->live_threads++;
+    kernel->counters.threads++;
+}
+
+ax_result thread_make(struct process *process, uint32_t slot, uint64_t label, uint8_t priority,
+                      struct thread **made)
+{
+    void *memory;
+    size_t vector_bytes = hal_boot()->vector_bytes;
+    if (process->state != PROCESS_OPEN)
+        return AX_ERR_ENDED;
+    if (slot == UINT32_MAX)
+        slot = (uint32_t)bitmap_first_clear(process->slots, AX_THREAD_MAX, 0);
+    if (slot >= AX_THREAD_MAX)
+        return AX_ERR_LIMIT;
+    ASSERT(!bitmap_test(process->slots, slot));
+    ax_result result = space_create(process);
+    if (result != AX_OK)
+        return result;
+    result = heap_alloc(process->account, sizeof(struct thread), &memory);
+    if (result != AX_OK)
+        return result;
+    struct thread *thread = memory;
+    thread_init(thread, process, label, priority);
+    thread->slot = slot;
+    if (vector_bytes > 0) {
+        result = heap_alloc(process->account, vector_bytes, &thread->user.vector);
+        if (result != AX_OK)
+            goto fail_vector;
+    }
+    result = thread_reply(thread);
+    if (result != AX_OK)
+        goto fail_reply;
+    result = thread_page(thread);
+    if (result != AX_OK)
+        goto fail_page;
+    if (!hal_user_create(&thread->user, &process->space.hal)) {
+        result = AX_ERR_MEMORY;
+        goto fail_user;
+    }
+    thread->user_created = true;
+    thread_join(thread);
+    *made = thread;
+    return AX_OK;
+
+fail_user:
+    thread_page_free(thread);
+fail_page:
+    object_discard(&thread->call.reply->object, sizeof(struct reply));
+fail_reply:
+    heap_free(process->account, thread->user.vector, vector_bytes);
+fail_vector:
+    object_discard(&thread->object, sizeof(*thread));
+    return result;
+}
+
+/* ---- Blocking and waking ----------------------------------------------------------------------
+ */
+
+ax_result thread_block(struct thread *thread, enum block_kind kind, uint64_t deadline_ns)
+{
+    ASSERT(thread->state == THREAD_RUNNING && thread->block == BLOCK_NONE);
+    thread->state = THREAD_BLOCKED;
+    thread->block = (uint8_t)kind;
+    due_arm(&thread->due, deadline_ns);
+    return RESULT_BLOCKED;
+}
+
+static void thread_unblock(struct thread *thread, ax_result result)
+{
+    ASSERT(thread->state == THREAD_BLOCKED && thread->block != BLOCK_NONE);
+    due_disarm(&thread->due);
+    thread->block = BLOCK_NONE;
+    if (result == RESULT_NONE)
+        return;
+    ax_regs_set_result(&thread->user.regs, result);
+    TRACE(AX_TRACE_RESULT, thread->call_number, (uint64_t)result);
+}
+
+void thread_wake(struct thread *thread, ax_result result)
+{
+    thread_unblock(thread, result);
+    sched_ready(thread);
+}
+
+void thread_wake_direct(struct thread *thread, ax_result result)
+{
+    thread_unblock(thread, result);
+    if (thread->on_cpu)
+        sched_ready(thread);
+    else
+        sched_switch_to(thread);
+}
+
+/* Takes it out of what it waits in; not for calls, which end in their own ways. */
+static void thread_cancel(struct thread *thread)
+{
+    switch (thread->block) {
+    case BLOCK_WAIT:
+    case BLOCK_QUEUE: wait_cancel(thread); break;
+    case BLOCK_FUTEX: futex_cancel(thread); break;
+    case BLOCK_RECEIVE: endpoint_receive_cancel(thread); break;
+    default: break;
+    }
+}
+
+static void thread_cut_short(struct thread *thread, enum ax_error error)
+{
+    if (thread->state != THREAD_BLOCKED)
+        return;
+    if (thread->block == BLOCK_CALL) {
+        call_ask_early(thread, error);
+        return;
+    }
+    thread_cancel(thread);
+    thread_wake(thread, error);
+}
+
+void thread_interrupt(struct thread *thread)
+{
+    if (thread->state == THREAD_ENDED)
+        return;
+    thread->interrupted = true;
+    thread->page->pending = 1;
+    if (thread->state == THREAD_RUNNING && thread->on_cpu)
+        sched_kick(thread->cpu);
+    thread_cut_short(thread, AX_ERR_INTERRUPTED);
+}
+
+void thread_timeout(struct thread *thread)
+{
+    thread_cut_short(thread, AX_ERR_TIMEOUT);
+}
+
+/* ---- Ending -----------------------------------------------------------------------------------
+ */
+
+/* What it was doing, undone as far as it concerns others. */
+static void thread_let_go(struct thread *thread)
+{
+    if (thread->state == THREAD_BLOCKED) {
+        if (thread->block == BLOCK_CALL)
+            call_abandon(thread);
+        else
+            thread_cancel(thread);
+        thread->block = BLOCK_NONE;
+    } else if (thread->state == THREAD_READY) {
+        sched_remove(thread);
+    }
+    due_disarm(&thread->due);
+    if (thread->serving != NULL)
+        reply_park(thread);
+    struct endpoint *endpoint = thread->endpoint;
+    if (endpoint != NULL) {
+        object_ref(&endpoint->object);
+        endpoint_leave(thread);
+        priority_update_members(endpoint);
+        object_unref(&endpoint->object);
+    }
+    if (thread->clone != NULL) {
+        process_end(thread->clone, AX_CAUSE_KILLED, AX_FAULT_NONE, 0, 0);
+        object_unref(&thread->clone->object);
+        thread->clone = NULL;
+    }
+    /* The reply stays with a holder that has not noticed yet. */
+    thread->call.reply->caller = NULL;
+}
+
+void thread_end(struct thread *thread, enum ax_cause cause, int64_t code)
+{
+    if (thread->state == THREAD_ENDED)
+        return;
+    thread_let_go(thread);
+    thread->state = THREAD_ENDED;
+    thread->restarting = false;
+    thread->cause = cause;
+    thread->code = code;
+    thread->process->live_threads--;
+    if (thread->on_cpu)
+        sched_kick(thread->cpu); /* thread_left follows when it is off it */
+    else
+        thread_left(thread);
+}
+
+/* The program's own threads tell that they are gone by a word they named. */
+static void thread_clear_word(struct thread *thread)
+{
+    uint32_t zero = 0;
+    struct process *process = thread->process;
+    if (thread->clear_address == 0 || process->state != PROCESS_OPEN)
+        return;
+    if (user_write(process, thread->clear_address, &zero, sizeof(zero)) == AX_OK)
+        futex_wake_one(process, thread->clear_address);
+}
+
+void thread_left(struct thread *thread)
+{
+    struct process *process = thread->process;
+    ASSERT(thread->state == THREAD_ENDED && !thread->on_cpu && thread->user_created);
+    hal_user_destroy(&thread->user);
+    thread->user_created = false;
+    thread_clear_word(thread);
+    object_signal(&thread->object, 0, AX_SIGNAL_ENDED);
+    if (process->state == PROCESS_OPEN && process->live_threads == 0 &&
+        !root_is_restarting(process))
+        process_end(process, thread->cause, AX_FAULT_NONE, thread->code, 0);
+    else if (process->state == PROCESS_OPEN)
+        thread_release(thread);
+}
+
+void thread_release(struct thread *thread)
+{
+    ASSERT(thread->state == THREAD_ENDED && !thread->user_created);
+    thread_page_free(thread);
+    bitmap_clear(thread->process->slots, thread->slot);
+    list_remove(&thread->in_process);
+    object_unref(&thread->object);
+}
+
+bool thread_work(struct thread *thread, unsigned *portion)
+{
+    struct process *process = thread->process;
+    ASSERT(thread->object.refs == 0 && thread->state == THREAD_ENDED && thread->page == NULL);
+    (void)portion;
+    kernel->counters.threads--;
+    object_unref(&thread->call.reply->object);
+    heap_free(thread->object.account, thread->user.vector, hal_boot()->vector_bytes);
+    object_free(&thread->object, sizeof(*thread));
+    object_unref(&process->object);
+    return true;
+}
