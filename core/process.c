@@ -81,7 +81,7 @@ void process_count_death(const struct thread *thread)
 bool process_end_threads(struct process *process, enum ax_cause cause, unsigned *portion)
 {
     struct thread *thread;
-    list_for_each (thread, &process->threads, in_process) {
+    list_for_each_safe (thread, &process->threads, in_process) {
         if (thread->state == THREAD_ENDED)
             continue;
         if (*portion == 0)

@@ -268,6 +268,11 @@ void hal_cpu_wait(struct hal_event *event)
     uint32_t cpu = model->this_cpu;
     *event = (struct hal_event){.kind = HAL_EVENT_KICK};
     bool taken = event_take(cpu, event);
+    const struct model_hooks *hooks = &model->config.hooks;
+    if (!taken && hooks->others != NULL) {
+        hooks->others(hooks->context, cpu);
+        taken = event_take(cpu, event);
+    }
     if (!taken && model->config.jump_time && model->cpus[cpu].deadline_ns != UINT64_MAX) {
         model->now_ns = model->cpus[cpu].deadline_ns;
         taken = event_take(cpu, event);
@@ -330,10 +335,11 @@ void hal_cpu_kick(uint32_t cpu)
     model->cpus[cpu].kicked = true;
 }
 
-/* Nobody else can run while one spins here, so nobody may ever have to. */
 void hal_cpu_pause(void)
 {
-    assert_failed("no CPU waits for the kernel lock", __FILE__, __LINE__);
+    const struct model_hooks *hooks = &model->config.hooks;
+    MODEL_CHECK(hooks->others != NULL);
+    hooks->others(hooks->context, model->this_cpu);
 }
 
 void *hal_window(uint64_t physical)

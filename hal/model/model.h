@@ -22,6 +22,9 @@ struct model_hooks {
     void (*sync)(void *context, struct hal_space *space);
     /* Called by hal_cpu_start; NULL: it answers true and the test steps the CPU. */
     bool (*start)(void *context, uint32_t cpu);
+    /* A CPU spins (hal_cpu_pause) or has nothing to wait for: lets the others run. NULL: spinning is
+     * an error, as nobody else could ever end it. */
+    void (*others)(void *context, uint32_t cpu);
     /* Called first by hal_halt and assert_failed; may longjmp away. */
     void (*halt)(void *context, int code);
     void (*assertion)(void *context, const char *expression, const char *file, int line);

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/* User threads: events, registers, the kernel page, what interrupts them. */
+#include <base/memory.h>
+
+#include "suite.h"
+
+/*
+ * The programs. r15 holds the kernel page's address: a kernel call is `call *%r15`. What they find
+ * out they tell as the number of a kernel call.
+ */
+extern const char programs_start[], programs_end[];
+__asm__(".pushsection .rodata\n"
+        ".balign 4096\n"
+        ".globl program_load, program_store, program_call, program_bounce, program_undefined\n"
+        ".globl program_breakpoint, program_divide, program_spin, program_fs, program_gs\n"
+        ".globl program_vector\n"
+        "programs_start:\n"
+        "program_load: mov (%rdi), %rdi\n call *%r15\n ud2\n"
+        "program_store: mov %rsi, (%rdi)\n call *%r15\n ud2\n"
+        "program_call: call *%r15\n mov %rax, %rdi\n call *%r15\n ud2\n"
+        "program_bounce: syscall\n call *%r15\n ud2\n"
+        "program_undefined: ud2\n"
+        "program_breakpoint: int3\n ud2\n"
+        "program_divide: div %rcx\n call *%r15\n ud2\n"
+        "program_spin: 1: inc %rbx\n jmp 1b\n"
+        "program_fs: mov %fs:0, %rdi\n call *%r15\n ud2\n"
+        "program_gs: mov %gs:0, %rdi\n call *%r15\n ud2\n"
+        "program_vector: movq %rsi, %xmm0\n call *%r15\n movq %xmm0, %rdi\n call *%r15\n ud2\n"
+        "programs_end:\n"
+        ".popsection\n");
+
+static uint64_t kernel_page, program_page;
+
+uint64_t program_address(const char *program)
+{
+    return PROGRAM_ADDRESS + (uint64_t)(program - programs_start);
+}
+
+static void map(struct hal_space *space, uint64_t address, uint64_t physical, uint32_t prot)
+{
+    CHECK(hal_space_map(space, address, physical, 1, prot));
+}
+
+void space_start(struct hal_space *space)
+{
+    if (kernel_page == 0) {
+        kernel_page = frame_take();
+        hal_kernel_page(kernel_page);
+        program_page = frame_take();
+        memcpy(hal_window(program_page), programs_start, (size_t)(programs_end - programs_start));
+    }
+    memset(space, 0, sizeof(*space));
+    CHECK(hal_space_create(space));
+    map(space, AX_KERNEL_PAGE, kernel_page, HAL_READ | HAL_EXECUTE);
+    map(space, PROGRAM_ADDRESS, program_page, HAL_READ | HAL_EXECUTE);
+    map(space, STACK_ADDRESS, frame_take(), HAL_READ | HAL_WRITE);
+    hal_space_sync(space);
+}
+
+void space_stop(struct hal_space *space)
+{
+    hal_space_sync(space);
+    hal_space_destroy(space);
+}
+
+void thread_start(struct thread_under_test *thread, struct hal_space *space, unsigned slot,
+                  const char *program)
+{
+    memset(thread, 0, sizeof(*thread));
+    thread->space = space;
+    uint64_t page = frame_take();
+    thread->page = hal_window(page);
+    thread->user.page = page;
+    thread->user.page_address = AX_THREAD_PAGES + slot * AX_PAGE_SIZE;
+    thread->page->self = thread->user.page_address;
+    map(space, thread->user.page_address, page, HAL_READ | HAL_WRITE);
+    if (hal_boot()->vector_bytes != 0) {
+        CHECK(hal_boot()->vector_bytes <= AX_PAGE_SIZE);
+        thread->user.vector = hal_window(frame_take());
+    }
+    CHECK(hal_user_create(&thread->user, space));
+    ax_regs_start(&thread->user.regs, program_address(program),
+                  STACK_ADDRESS + AX_PAGE_SIZE - 256 * (slot + 1), 0);
+    thread->user.regs.r15 = AX_KERNEL_PAGE;
+}
+
+void thread_stop(struct thread_under_test *thread)
+{
+    hal_user_destroy(&thread->user);
+}
+
+enum hal_event_kind thread_run(struct thread_under_test *thread)
+{
+    do {
+        hal_space_sync(thread->space);
+        hal_user_run(&thread->user, thread->space, &thread->event);
+    } while (thread->event.kind == HAL_EVENT_KICK);
+    return thread->event.kind;
+}
+
+/* ---- Cases ----------------------------------------------------------------------------------- */
+
+static struct hal_space space;
+static struct thread_under_test thread;
+
+static void begin(const char *program)
+{
+    space_start(&space);
+    thread_start(&thread, &space, 0, program);
+}
+
+static void end(void)
+{
+    thread_stop(&thread);
+    space_stop(&space);
+}
+
+static void call_arguments(void)
+{
+    begin(program_call);
+    struct ax_regs *regs = &thread.user.regs;
+    regs->rdi = 1;
+    regs->rsi = 2;
+    regs->rdx = UINT64_MAX;
+    regs->rcx = UINT64_C(1) << 63;
+    regs->r8 = 5;
+    regs->r9 = 6;
+    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    CHECK(thread.event.call.number == 1);
+    CHECK(thread.event.call.arguments[0] == 2);
+    CHECK(thread.event.call.arguments[1] == UINT64_MAX);
+    CHECK(thread.event.call.arguments[2] == UINT64_C(1) << 63);
+    CHECK(thread.event.call.arguments[3] == 5);
+    CHECK(thread.event.call.arguments[4] == 6);
+    end();
+}
+
+/* What a C function keeps is kept, and the result is in rax. */
+static void call_keeps_registers(void)
+{
+    begin(program_call);
+    struct ax_regs *regs = &thread.user.regs;
+    uint64_t stack = regs->rsp;
+    regs->rbx = 11;
+    regs->rbp = 12;
+    regs->r12 = 13;
+    regs->r13 = 14;
+    regs->r14 = 15;
+    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    ax_regs_set_result(regs, -1234);
+    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    CHECK((int64_t)thread.event.call.number == -1234);
+    CHECK(regs->rbx == 11 && regs->rbp == 12 && regs->r12 == 13);
+    CHECK(regs->r13 == 14 && regs->r14 == 15 && regs->r15 == AX_KERNEL_PAGE);
+    CHECK(regs->rsp <= stack && stack - regs->rsp <= 128);
+    end();
+}
+
+/* All registers arrive, and all that core changes are loaded. */
+static void bounce_registers(void)
+{
+    begin(program_bounce);
+    struct ax_regs *regs = &thread.user.regs;
+    struct ax_regs before = *regs;
+    before.rax = 231;
+    before.rdi = 1;
+    before.rsi = 2;
+    before.rdx = 3;
+    before.rbx = 4;
+    before.r8 = 6;
+    before.r9 = 7;
+    before.r14 = 8;
+    *regs = before;
+    CHECK(thread_run(&thread) == HAL_EVENT_BOUNCE);
+    CHECK(regs->rip == before.rip + 2); /* behind the instruction */
+    CHECK(regs->rax == 231 && regs->rdi == 1 && regs->rsi == 2 && regs->rdx == 3);
+    CHECK(regs->rbx == 4 && regs->r8 == 6 && regs->r9 == 7 && regs->r14 == 8);
+    CHECK(regs->r15 == AX_KERNEL_PAGE && regs->rsp == before.rsp);
+    regs->rdi = 99;
+    regs->rsi = 98;
+    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    CHECK(thread.event.call.number == 99 && thread.event.call.arguments[0] == 98);
+    end();
+}
+
+static void exception(const char *program, uint32_t fault)
+{
+    begin(program);
+    thread.user.regs.rbx = 42;
+    CHECK(thread_run(&thread) == HAL_EVENT_FAULT);
+    CHECK(thread.event.fault.fault == fault);
+    CHECK(thread.user.regs.rbx == 42);
+    uint64_t at = program_address(program);
+    if (fault == AX_FAULT_BREAKPOINT)
+        CHECK(thread.user.regs.rip == at || thread.user.regs.rip == at + 1);
+    else
+        CHECK(thread.user.regs.rip == at);
+    end();
+}
+
+static void exceptions(void)
+{
+    exception(program_undefined, AX_FAULT_INSTRUCTION);
+    exception(program_breakpoint, AX_FAULT_BREAKPOINT);
+    exception(program_divide, AX_FAULT_DIVIDE);
+}
+
+/* A kick that is pending comes back before the first instruction. */
+static void kick_before_user(void)
+{
+    begin(program_call);
+    uint64_t start = thread.user.regs.rip;
+    hal_space_sync(&space);
+    hal_cpu_kick(0);
+    hal_user_run(&thread.user, &space, &thread.event);
+    CHECK(thread.event.kind == HAL_EVENT_KICK);
+    CHECK(thread.user.regs.rip == start);
+    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    end();
+}
+
+static void timer_before_user(void)
+{
+    begin(program_call);
+    uint64_t start = thread.user.regs.rip;
+    hal_deadline_set(0);
+    CHECK(thread_run(&thread) == HAL_EVENT_TIMER);
+    CHECK(thread.user.regs.rip == start);
+    end();
+}
+
+static void timer_interrupts_user(void)
+{
+    begin(program_spin);
+    uint64_t counted = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t deadline_ns = hal_time_ns() + 2000000;
+        hal_deadline_set(deadline_ns);
+        CHECK(thread_run(&thread) == HAL_EVENT_TIMER);
+        CHECK(hal_time_ns() >= deadline_ns);
+        CHECK(thread.user.regs.rbx > counted); /* it went on where it was */
+        counted = thread.user.regs.rbx;
+    }
+    uint64_t at = program_address(program_spin);
+    CHECK(thread.user.regs.rip >= at && thread.user.regs.rip < at + 8);
+    end();
+}
+
+static void irq_interrupts_user(void)
+{
+    uint32_t line = hal_boot()->irq_count - 1;
+    if (hal_boot()->irq_count == 0 || !machine_irq_raise(line)) {
+        suite_not_run("no interrupt can be raised");
+        return;
+    }
+    begin(program_spin);
+    hal_irq_unmask(line);
+    CHECK(thread_run(&thread) == HAL_EVENT_INTERRUPT && thread.event.irq == line);
+    end();
+}
+
+static void fs_base(void)
+{
+    begin(program_fs);
+    uint64_t data = frame_take();
+    *(uint64_t *)hal_window(data) = 1234;
+    CHECK(hal_space_map(&space, DATA_ADDRESS, data, 1, HAL_READ));
+    thread.user.regs.fs_base = DATA_ADDRESS;
+    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    CHECK(thread.event.call.number == 1234);
+    CHECK(thread.user.regs.fs_base == DATA_ADDRESS);
+    end();
+}
+
+/* GS base is the thread page, each thread's own; the page is what core sees of it. */
+static void thread_pages(void)
+{
+    static struct thread_under_test other;
+    begin(program_gs);
+    thread_start(&other, &space, 1, program_gs);
+    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    CHECK(thread_run(&other) == HAL_EVENT_CALL);
+    CHECK(thread.event.call.number == thread.user.page_address);
+    CHECK(other.event.call.number == other.user.page_address);
+    thread_stop(&other);
+    thread_stop(&thread);
+    thread_start(&thread, &space, 2, program_store);
+    thread.user.regs.rdi = thread.user.page_address + offsetof(struct ax_thread_page, user);
+    thread.user.regs.rsi = 4321;
+    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    CHECK(thread.page->user[0] == 4321);
+    end();
+}
+
+/* Vector registers belong to the thread, whoever else runs meanwhile. */
+static void vector_state(void)
+{
+    static struct thread_under_test other;
+    if (hal_boot()->vector_bytes == 0) {
+        suite_not_run("the machine keeps vector registers itself");
+        return;
+    }
+    begin(program_vector);
+    thread_start(&other, &space, 1, program_vector);
+    thread.user.regs.rsi = 111;
+    other.user.regs.rsi = 222;
+    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    CHECK(thread_run(&other) == HAL_EVENT_CALL);
+    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    CHECK(thread_run(&other) == HAL_EVENT_CALL);
+    CHECK(thread.event.call.number == 111);
+    CHECK(other.event.call.number == 222);
+    thread_stop(&other);
+    end();
+}
+
+const struct suite_case user_cases[] = {
+    {"a kernel call brings its arguments", call_arguments},
+    {"a kernel call keeps what C keeps", call_keeps_registers},
+    {"a bounce brings and loads all registers", bounce_registers},
+    {"exceptions", exceptions},
+    {"a kick comes before the first instruction", kick_before_user},
+    {"a timer comes before the first instruction", timer_before_user},
+    {"the timer interrupts a thread", timer_interrupts_user},
+    {"an interrupt interrupts a thread", irq_interrupts_user},
+    {"fs base", fs_base},
+    {"thread pages", thread_pages},
+    {"vector state", vector_state},
+    {NULL, NULL},
+};
