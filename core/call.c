@@ -239,7 +239,7 @@ static ax_result call_decode(struct thread *thread, ax_handle handle, const stru
 static void call_identify(struct call *call, struct process *name, uint64_t sequence)
 {
     call->id.caller = name->object.id;
-    call->id.sequence = sequence != 0 ? sequence : (UINT64_C(1) << 63) | ++name->next_sequence;
+    call->id.sequence = sequence != 0 ? sequence : AX_SEQUENCE_CORE | ++name->next_sequence;
 }
 
 static void call_record(struct call *call, const struct ax_ipc *ipc, struct session *session)

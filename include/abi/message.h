@@ -107,6 +107,9 @@ struct ax_ipc {
 
 #define AX_TIME_NEVER UINT64_MAX
 
+/* Set in the sequence numbers that core chooses. */
+#define AX_SEQUENCE_CORE (UINT64_C(1) << 63)
+
 _Static_assert(sizeof(struct ax_message) == 248, "shared with programs");
 _Static_assert(sizeof(struct ax_ipc) == 344, "shared with programs");
 _Static_assert(offsetof(struct ax_ipc, deadline_ns) == 248, "shared with programs");
