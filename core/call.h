@@ -30,9 +30,8 @@ struct call {
     bool redelivered;      /* given back by a dead instance */
     bool retried;          /* given back after a resolved fault */
     bool interrupted;      /* an early answer has been asked for */
-    uint8_t asked;  /* enum ax_error, negated, that a withdrawal answers: INTERRUPTED or TIMEOUT */
-    uint8_t deaths; /* instances that died serving it */
-    uint8_t priority; /* its place in the queue: the caller's effective priority */
+    uint8_t deaths;        /* instances that died serving it */
+    uint8_t priority;      /* its place in the queue: the caller's effective priority */
     uint8_t handle_count;
     uint8_t accept;          /* handles accepted in the answer; promised in the caller's table */
     struct session *session; /* holds a ref, counted in session->calls; NULL when IDLE */

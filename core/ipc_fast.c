@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The short path of call and reply, tried first: few words, no handles or loans, the other side
- * waiting and fit for this CPU, nothing inherited. It leaves behind exactly what the long path
- * would; whatever is unusual is left to that one, before anything was changed.
- */
+/* The short path of call and reply: few words, no handles or loans, the other side waiting and fit
+ * for this CPU, nothing inherited. What it leaves behind is exactly what the long path would. */
 #include <base/memory.h>
 
 #include "calls.h"
@@ -13,12 +10,6 @@
 #include "thread.h"
 
 #define FAST_WORDS 4
-
-static bool is_plain(const struct ax_message *message)
-{
-    return message->word_count <= FAST_WORDS && message->handle_count == 0 &&
-           message->loan_count == 0;
-}
 
 /* Nothing but a call made now could be received there by this thread. */
 static bool is_quiet(const struct endpoint *endpoint, const struct thread *server)
@@ -75,12 +66,11 @@ static void fast_deliver(struct call *call, struct thread *server)
     list_append(&server->process->received, &reply->in_holder);
     reply->handle = handle_put_promised(server->process, &reply->object, 0);
     handle_unpromise(server->process, server->accept);
-    struct ax_message *message =
-        message_put(server, call->operation, call->word_count, call->words);
-    message->id = call->id;
-    message->label = call_thread(call)->label;
-    message->badge = call->session->badge;
-    message->reply = reply->handle;
+    struct ax_message *to = message_put(server, call->operation, call->word_count, call->words);
+    to->id = call->id;
+    to->label = call_thread(call)->label;
+    to->badge = call->session->badge;
+    to->reply = reply->handle;
     TRACE(AX_TRACE_RECEIVE, call->id.sequence, trace_hash(call));
 }
 
@@ -90,7 +80,8 @@ bool ipc_fast_call(struct thread *thread, ax_handle handle, ax_result *result)
     struct ax_message message;
     const struct ax_ipc *ipc = &thread->page->ipc;
     memcpy(&message, &ipc->message, offsetof(struct ax_message, handles));
-    if (!is_plain(&message) || ipc->deadline_ns != AX_TIME_NEVER || ipc->accept != 0 ||
+    if (message.word_count > FAST_WORDS || message.handle_count != 0 || message.loan_count != 0 ||
+        ipc->deadline_ns != AX_TIME_NEVER || ipc->accept != 0 ||
         ipc->id_process != AX_HANDLE_NONE || ipc->id_sequence != 0 || thread->interrupted ||
         handle_lookup(thread->process, handle, AX_TYPE_SESSION, AX_RIGHT_CALL, &object) != AX_OK)
         return false;
