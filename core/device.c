@@ -49,8 +49,6 @@ void device_quarantine(struct device *device, struct memory *memory)
 bool device_work(struct device *device, unsigned *portion)
 {
     (void)portion;
-    if (device->object.refs != 0)
-        return true;
     struct device *parent = device->parent;
     if (!list_is_empty(&device->quarantine)) {
         if (parent == NULL)

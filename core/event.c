@@ -26,8 +26,7 @@ static ax_result event_make(struct account *account, uint32_t signals, struct ev
 bool event_work(struct event *event, unsigned *portion)
 {
     (void)portion;
-    if (event->object.refs == 0)
-        object_free(&event->object, sizeof(*event));
+    object_free(&event->object, sizeof(*event));
     return true;
 }
 

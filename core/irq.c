@@ -24,8 +24,6 @@ void irq_ack(struct irq *irq)
 bool irq_work(struct irq *irq, unsigned *portion)
 {
     (void)portion;
-    if (irq->object.refs != 0)
-        return true;
     if (kernel->irqs[irq->line] == irq) {
         hal_irq_mask(irq->line);
         kernel->irqs[irq->line] = NULL;

@@ -68,8 +68,9 @@ bool work_is_pending(void);
 
 /*
  * Each type's work function: does up to *portion units, takes them off, and answers whether it is
- * done. Called when the object is on the work list, with refs 0 when it is to be freed: then the
- * function, when done, has given back the object's memory as well.
+ * done. Called with refs 0 when the object is to be freed: then the function, when done, has given
+ * back the object's memory as well. Those of processes, endpoints and queues are also called while
+ * refs is not 0, whenever the object was put on the work list.
  */
 bool process_work(struct process *process, unsigned *portion);
 bool thread_work(struct thread *thread, unsigned *portion);

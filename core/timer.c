@@ -83,8 +83,6 @@ ax_result timer_make(struct account *account, struct timer **timer)
 bool timer_work(struct timer *timer, unsigned *portion)
 {
     (void)portion;
-    if (timer->object.refs != 0)
-        return true;
     due_disarm(&timer->due);
     object_free(&timer->object, sizeof(*timer));
     return true;

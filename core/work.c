@@ -45,14 +45,22 @@ static bool work_call(struct object *object, unsigned *portion)
     return true;
 }
 
+/* It does more by its work function than be freed. */
+static bool work_has_more(const struct object *object)
+{
+    return object->type == AX_TYPE_PROCESS || object->type == AX_TYPE_ENDPOINT ||
+           object->type == AX_TYPE_QUEUE;
+}
+
 /* Off the list first: work that comes up meanwhile puts the object back on it. */
 static void work_step(struct object *object, unsigned *portion)
 {
     list_remove(&object->work);
     object->work_queued = false;
     bool dying = object->refs == 0;
-    bool done =
-        (object->handles != 0 || watch_drop_all(object, portion)) && work_call(object, portion);
+    bool done = object->handles != 0 || watch_drop_all(object, portion);
+    if (done && (dying || work_has_more(object)))
+        done = work_call(object, portion);
     if (!done)
         object_work(object);
     if (!dying)
