@@ -64,9 +64,7 @@ ax_result account_make(struct account *parent, uint64_t bytes, uint64_t objects,
                        struct account **account)
 {
     void *memory;
-    ax_result result = heap_alloc(parent, sizeof(**account), &memory);
-    if (result != AX_OK)
-        return result;
+    TRY(heap_alloc(parent, sizeof(**account), &memory));
     if (!account_has(parent, bytes, objects)) {
         heap_free(parent, memory, sizeof(**account));
         return account_refuse(parent);
@@ -100,15 +98,11 @@ static ax_result account_lookup(struct thread *thread, ax_handle handle, struct 
 ax_result sys_account_create(struct thread *thread, const uint64_t arguments[5])
 {
     struct account *parent;
-    ax_result result = account_lookup(thread, (ax_handle)arguments[0], &parent);
-    if (result != AX_OK)
-        return result;
+    TRY(account_lookup(thread, (ax_handle)arguments[0], &parent));
     struct place place;
-    result = place_decode(thread, arguments[3], &place);
-    if (result != AX_OK)
-        return result;
+    TRY(place_decode(thread, arguments[3], &place));
     struct account *child;
-    result = account_make(parent, arguments[1], arguments[2], &child);
+    ax_result result = account_make(parent, arguments[1], arguments[2], &child);
     if (result != AX_OK) {
         place_cancel(&place);
         return result;
@@ -119,11 +113,8 @@ ax_result sys_account_create(struct thread *thread, const uint64_t arguments[5])
 ax_result sys_account_transfer(struct thread *thread, const uint64_t arguments[5])
 {
     struct account *from, *to;
-    ax_result result = account_lookup(thread, (ax_handle)arguments[0], &from);
-    if (result == AX_OK)
-        result = account_lookup(thread, (ax_handle)arguments[1], &to);
-    if (result != AX_OK)
-        return result;
+    TRY(account_lookup(thread, (ax_handle)arguments[0], &from));
+    TRY(account_lookup(thread, (ax_handle)arguments[1], &to));
     uint64_t bytes = arguments[2], objects = arguments[3];
     if (!account_has(from, bytes, objects))
         return AX_ERR_LIMIT;

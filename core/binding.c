@@ -59,11 +59,9 @@ static ax_result binding_make(struct endpoint *endpoint, struct object *object, 
                               uint64_t cookie, struct account *account)
 {
     void *memory;
-    ax_result result = heap_alloc(account, sizeof(struct binding), &memory);
-    if (result != AX_OK)
-        return result;
+    TRY(heap_alloc(account, sizeof(struct binding), &memory));
     struct binding *binding = memory;
-    result = watch_start(&binding->watch, object, mask, WATCH_BINDING, binding);
+    ax_result result = watch_start(&binding->watch, object, mask, WATCH_BINDING, binding);
     if (result != AX_OK) {
         heap_free(account, binding, sizeof(*binding));
         return result;
@@ -84,16 +82,12 @@ static ax_result binding_make(struct endpoint *endpoint, struct object *object, 
 ax_result sys_endpoint_bind(struct thread *thread, const uint64_t arguments[5])
 {
     struct object *object;
-    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_ENDPOINT,
-                                     AX_RIGHT_RECEIVE, &object);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_RECEIVE,
+                      &object));
     struct endpoint *endpoint = container_of(object, struct endpoint, object);
     uint32_t held;
-    result = handle_lookup_rights(thread->process, (ax_handle)arguments[1], AX_TYPE_NONE, 0,
-                                  &object, &held);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup_rights(thread->process, (ax_handle)arguments[1], AX_TYPE_NONE, 0, &object,
+                             &held));
     if (object->type != AX_TYPE_EVENT && object->type != AX_TYPE_TIMER &&
         object->type != AX_TYPE_IRQ)
         return AX_ERR_TYPE;

@@ -190,10 +190,8 @@ ax_result message_hold(struct process *process, const struct ax_message *message
         uint32_t wanted = message->handles[i].rights;
         uint32_t right = (wanted & AX_HANDLE_MOVE) != 0 ? AX_RIGHT_MOVE : AX_RIGHT_COPY;
         uint32_t rights;
-        ax_result result = handle_lookup_rights(process, message->handles[i].handle, AX_TYPE_NONE,
-                                                0, &held[i].object, &rights);
-        if (result != AX_OK)
-            return result;
+        TRY(handle_lookup_rights(process, message->handles[i].handle, AX_TYPE_NONE, 0,
+                                 &held[i].object, &rights));
         if (held[i].object->type == AX_TYPE_REPLY)
             return AX_ERR_TYPE;
         if ((rights & right) == 0)
@@ -209,19 +207,12 @@ static ax_result call_decode(struct thread *thread, ax_handle handle, const stru
                              struct session **session, struct process **name)
 {
     struct object *object;
-    ax_result result =
-        handle_lookup(thread->process, handle, AX_TYPE_SESSION, AX_RIGHT_CALL, &object);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup(thread->process, handle, AX_TYPE_SESSION, AX_RIGHT_CALL, &object));
     *session = (struct session *)object;
-    result = process_lookup(thread, ipc->id_process, AX_RIGHT_HANDLES, name);
-    if (result != AX_OK)
-        return result;
+    TRY(process_lookup(thread, ipc->id_process, AX_RIGHT_HANDLES, name));
     if (ipc->accept > AX_MESSAGE_HANDLES)
         return AX_ERR_ARGUMENT;
-    result = message_check(&ipc->message);
-    if (result != AX_OK)
-        return result;
+    TRY(message_check(&ipc->message));
     if (thread_is_interrupted(thread))
         return AX_ERR_INTERRUPTED;
     if ((*session)->state == SESSION_ENDED || (*session)->endpoint->dead)
@@ -272,16 +263,10 @@ ax_result sys_call(struct thread *thread, const uint64_t arguments[5])
     memcpy(&ipc, &thread->page->ipc, sizeof(ipc));
     struct session *session;
     struct process *name;
-    result = call_decode(thread, (ax_handle)arguments[0], &ipc, &session, &name);
-    if (result != AX_OK)
-        return result;
+    TRY(call_decode(thread, (ax_handle)arguments[0], &ipc, &session, &name));
     struct call *call = &thread->call;
-    result = message_hold(thread->process, &ipc.message, call->handles);
-    if (result != AX_OK)
-        return result;
-    result = handle_promise(thread->process, ipc.accept);
-    if (result != AX_OK)
-        return result;
+    TRY(message_hold(thread->process, &ipc.message, call->handles));
+    TRY(handle_promise(thread->process, ipc.accept));
 
     call_record(call, &ipc, session);
     call_identify(call, name, ipc.id_sequence);

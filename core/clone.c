@@ -60,16 +60,12 @@ static ax_result clone_page(struct region *copy, uint64_t address, struct frame 
 {
     struct process *child = copy->process;
     if (copy->overlay == NULL) {
-        ax_result result = memory_make(child->account, MEMORY_PAGES_MAX, &copy->overlay);
-        if (result != AX_OK)
-            return result;
+        TRY(memory_make(child->account, MEMORY_PAGES_MAX, &copy->overlay));
     }
     struct frame *own;
-    ax_result result = clone_frame(child, frame, &own);
-    if (result != AX_OK)
-        return result;
+    TRY(clone_frame(child, frame, &own));
     uint64_t page = (address - copy->start) / AX_PAGE_SIZE;
-    result = memory_insert(copy->overlay, copy->overlay_offset + page, own);
+    ax_result result = memory_insert(copy->overlay, copy->overlay_offset + page, own);
     if (result != AX_OK)
         frame_unref(own);
     return result;
@@ -142,9 +138,7 @@ ax_result space_clone(struct process *parent, struct process *child, uint64_t *c
         if (*portion == 0)
             return 0;
         --*portion;
-        ax_result result = clone_region(region, child, cursor, portion);
-        if (result != AX_OK)
-            return result;
+        TRY(clone_region(region, child, cursor, portion));
     }
     return 1;
 }

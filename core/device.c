@@ -15,9 +15,7 @@ ax_result device_make(struct account *account, struct device *parent, enum ax_de
                       uint64_t base, uint64_t size, struct device **device)
 {
     void *memory;
-    ax_result result = heap_alloc(account, sizeof(**device), &memory);
-    if (result != AX_OK)
-        return result;
+    TRY(heap_alloc(account, sizeof(**device), &memory));
     struct device *made = memory;
     object_init(&made->object, AX_TYPE_DEVICE, account);
     list_init(&made->quarantine);
@@ -75,9 +73,7 @@ static ax_result device_lookup_any(struct thread *thread, ax_handle handle, uint
 ax_result device_lookup(struct thread *thread, ax_handle handle, enum ax_device_kind kind,
                         uint32_t rights, struct device **device)
 {
-    ax_result result = device_lookup_any(thread, handle, 0, device);
-    if (result != AX_OK)
-        return result;
+    TRY(device_lookup_any(thread, handle, 0, device));
     if ((*device)->kind != kind)
         return AX_ERR_TYPE;
     return device_lookup_any(thread, handle, rights, device);
@@ -86,20 +82,17 @@ ax_result device_lookup(struct thread *thread, ax_handle handle, enum ax_device_
 ax_result sys_device_create(struct thread *thread, const uint64_t arguments[5])
 {
     struct device *parent;
-    ax_result result = device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &parent);
-    if (result != AX_OK)
-        return result;
+    TRY(device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &parent));
     uint64_t base = arguments[2], size = arguments[3];
     if (arguments[1] != parent->kind || !device_has(parent, base, size))
         return AX_ERR_ARGUMENT;
     if (parent->kind == AX_DEVICE_MEMORY && !is_aligned(base | size, AX_PAGE_SIZE))
         return AX_ERR_ARGUMENT;
     struct place place;
-    result = place_decode(thread, arguments[4], &place);
-    if (result != AX_OK)
-        return result;
+    TRY(place_decode(thread, arguments[4], &place));
     struct device *device;
-    result = device_make(thread->process->account, parent, parent->kind, base, size, &device);
+    ax_result result =
+        device_make(thread->process->account, parent, parent->kind, base, size, &device);
     if (result != AX_OK) {
         place_cancel(&place);
         return result;
@@ -113,10 +106,8 @@ ax_result sys_device_port(struct thread *thread, const uint64_t arguments[5])
     bool write = (arguments[2] & AX_PORT_WRITE) != 0;
     uint64_t width = arguments[2] & ~(uint64_t)AX_PORT_WRITE;
     struct device *device;
-    ax_result result = device_lookup(thread, (ax_handle)arguments[0], AX_DEVICE_PORTS,
-                                     write ? AX_RIGHT_WRITE : AX_RIGHT_READ, &device);
-    if (result != AX_OK)
-        return result;
+    TRY(device_lookup(thread, (ax_handle)arguments[0], AX_DEVICE_PORTS,
+                      write ? AX_RIGHT_WRITE : AX_RIGHT_READ, &device));
     if (width != 1 && width != 2 && width != 4)
         return AX_ERR_ARGUMENT;
     if (!device_has(device, port, width) || (write && value >> (8 * width) != 0))
@@ -133,14 +124,11 @@ ax_result sys_device_port(struct thread *thread, const uint64_t arguments[5])
 static ax_result device_memory_make(struct device *device, bool is_dma, uint64_t value,
                                     struct account *account, struct memory **memory)
 {
-    ax_result result =
-        memory_make(account, is_dma ? value : (device->size - value) >> AX_PAGE_SHIFT, memory);
-    if (result != AX_OK)
-        return result;
+    TRY(memory_make(account, is_dma ? value : (device->size - value) >> AX_PAGE_SHIFT, memory));
     struct memory *made = *memory;
     if (is_dma) {
         made->flags = AX_MEMORY_CONTIGUOUS;
-        result = memory_fill(made, account);
+        ax_result result = memory_fill(made, account);
         if (result != AX_OK) {
             object_unref(&made->object);
             return result;
@@ -158,9 +146,7 @@ ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5])
 {
     struct device *device;
     uint64_t value = arguments[1];
-    ax_result result = device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &device);
-    if (result != AX_OK)
-        return result;
+    TRY(device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &device));
     bool is_dma = arguments[2] == AX_DEVICE_DMA;
     if (!is_dma && arguments[2] != AX_DEVICE_REGISTERS)
         return AX_ERR_ARGUMENT;
@@ -172,11 +158,9 @@ ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5])
     if (is_dma && !memory_prepare(value, thread->progress, &portion))
         return RESULT_RESTART;
     struct place place;
-    result = place_decode(thread, arguments[3], &place);
-    if (result != AX_OK)
-        return result;
+    TRY(place_decode(thread, arguments[3], &place));
     struct memory *memory;
-    result = device_memory_make(device, is_dma, value, thread->process->account, &memory);
+    ax_result result = device_memory_make(device, is_dma, value, thread->process->account, &memory);
     if (result != AX_OK) {
         place_cancel(&place);
         return result;
@@ -191,9 +175,7 @@ ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5])
 ax_result sys_device_reset(struct thread *thread, const uint64_t arguments[5])
 {
     struct device *device;
-    ax_result result = device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &device);
-    if (result != AX_OK)
-        return result;
+    TRY(device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &device));
     if (thread->progress[1] == 0) {
         thread->progress[0] = device->quarantined_pages;
         thread->progress[1] = 1;

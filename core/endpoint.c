@@ -14,9 +14,7 @@
 ax_result endpoint_make(struct account *account, struct endpoint **made)
 {
     void *memory;
-    ax_result result = heap_alloc(account, sizeof(struct endpoint), &memory);
-    if (result != AX_OK)
-        return result;
+    TRY(heap_alloc(account, sizeof(struct endpoint), &memory));
     struct endpoint *endpoint = memory;
     object_init(&endpoint->object, AX_TYPE_ENDPOINT, account);
     list_init(&endpoint->members);
@@ -219,10 +217,7 @@ void endpoint_receive_cancel(struct thread *thread)
 static ax_result receive_decode(struct thread *thread, ax_handle handle, struct endpoint **endpoint)
 {
     struct object *object;
-    ax_result result =
-        handle_lookup(thread->process, handle, AX_TYPE_ENDPOINT, AX_RIGHT_RECEIVE, &object);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup(thread->process, handle, AX_TYPE_ENDPOINT, AX_RIGHT_RECEIVE, &object));
     *endpoint = (struct endpoint *)object;
     const volatile struct ax_ipc *ipc = &thread->page->ipc;
     thread->accept = ipc->accept;
@@ -230,7 +225,7 @@ static ax_result receive_decode(struct thread *thread, ax_handle handle, struct 
     thread->buffer_bytes = ipc->buffer_bytes;
     if (thread->accept > AX_MESSAGE_HANDLES || thread->buffer_bytes > AX_INLINE_MAX)
         return AX_ERR_ARGUMENT;
-    result = endpoint_join(*endpoint, thread);
+    ax_result result = endpoint_join(*endpoint, thread);
     if (result == AX_OK)
         result = handle_promise(thread->process, thread->accept + 1);
     return result;
@@ -271,9 +266,7 @@ ax_result sys_reply_receive(struct thread *thread, const uint64_t arguments[5])
     uint64_t deadline_ns =
         ((const volatile struct ax_ipc *)&thread->page->ipc)->receive_deadline_ns;
     if (handle != AX_HANDLE_NONE) {
-        result = receive_decode(thread, handle, &endpoint);
-        if (result != AX_OK)
-            return result;
+        TRY(receive_decode(thread, handle, &endpoint));
     }
     if (reply != AX_HANDLE_NONE) {
         result = reply_answer(thread, reply);
@@ -334,10 +327,8 @@ ax_result sys_endpoint_list(struct thread *thread, const uint64_t arguments[5])
     struct object *object;
     struct ax_session_info info[LIST_MAX];
     unsigned count;
-    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_ENDPOINT,
-                                     AX_RIGHT_SESSIONS, &object);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_SESSIONS,
+                      &object));
     const struct endpoint *endpoint = (const struct endpoint *)object;
     switch (arguments[1]) {
     case AX_LIST_LIVE:

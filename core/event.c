@@ -14,9 +14,7 @@
 static ax_result event_make(struct account *account, uint32_t signals, struct event **event)
 {
     void *memory;
-    ax_result result = heap_alloc(account, sizeof(**event), &memory);
-    if (result != AX_OK)
-        return result;
+    TRY(heap_alloc(account, sizeof(**event), &memory));
     *event = memory;
     object_init(&(*event)->object, AX_TYPE_EVENT, account);
     (*event)->object.signals = signals;
@@ -64,11 +62,9 @@ ax_result sys_object_create(struct thread *thread, const uint64_t arguments[5])
     if ((argument & ~allowed) != 0)
         return AX_ERR_ARGUMENT;
     struct place place;
-    ax_result result = place_decode(thread, arguments[2], &place);
-    if (result != AX_OK)
-        return result;
+    TRY(place_decode(thread, arguments[2], &place));
     struct object *object;
-    result = object_make(thread->process->account, type, (uint32_t)argument, &object);
+    ax_result result = object_make(thread->process->account, type, (uint32_t)argument, &object);
     if (result != AX_OK) {
         place_cancel(&place);
         return result;
@@ -94,12 +90,9 @@ ax_result sys_object_signal(struct thread *thread, const uint64_t arguments[5])
     struct object *object;
     uint32_t held, right;
     uint64_t may_clear, may_set;
-    ax_result result = handle_lookup_rights(thread->process, (ax_handle)arguments[0], AX_TYPE_NONE,
-                                            0, &object, &held);
-    if (result == AX_OK)
-        result = signal_rule(object->type, &right, &may_clear, &may_set);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup_rights(thread->process, (ax_handle)arguments[0], AX_TYPE_NONE, 0, &object,
+                             &held));
+    TRY(signal_rule(object->type, &right, &may_clear, &may_set));
     if ((held & right) == 0)
         return AX_ERR_RIGHTS;
     if ((arguments[1] & ~may_clear) != 0 || (arguments[2] & ~may_set) != 0)

@@ -58,10 +58,7 @@ static ax_result page_insert(struct page *page, struct frame *fresh)
     struct region *region = page->region;
     bool is_first = region->overlay == NULL;
     if (is_first) {
-        ax_result result =
-            memory_make(region->process->account, MEMORY_PAGES_MAX, &region->overlay);
-        if (result != AX_OK)
-            return result;
+        TRY(memory_make(region->process->account, MEMORY_PAGES_MAX, &region->overlay));
         region->overlay_offset = 0;
         page->overlay = (page->address - region->start) / AX_PAGE_SIZE;
     }
@@ -97,10 +94,9 @@ static ax_result page_make(struct page *page, bool write)
         return AX_ERR_ABSENT;
     ASSERT(page->frame == NULL || (write && !is_shared));
     struct frame *fresh;
-    ax_result result = frame_alloc(region->process->account, 0, &fresh);
-    if (result != AX_OK)
-        return result;
-    result = is_shared ? memory_insert(region->memory, page->index, fresh) : page_copy(page, fresh);
+    TRY(frame_alloc(region->process->account, 0, &fresh));
+    ax_result result =
+        is_shared ? memory_insert(region->memory, page->index, fresh) : page_copy(page, fresh);
     if (result != AX_OK) {
         frame_unref(fresh);
         return result;
@@ -140,9 +136,7 @@ ax_result page_resolve(struct process *process, uint64_t address, uint32_t acces
                        struct frame **frame, uint32_t *fault)
 {
     struct page page;
-    ax_result result = page_find(process, address, access, force, &page, fault);
-    if (result != AX_OK)
-        return result;
+    TRY(page_find(process, address, access, force, &page, fault));
     if (page.frame == NULL) { /* device registers */
         *fault = AX_FAULT_PROTECTION;
         return AX_ERR_ADDRESS;
@@ -215,9 +209,7 @@ static bool region_show(struct region *region, uint64_t first, uint64_t end)
 ax_result page_fault(struct process *process, uint64_t address, uint32_t access, uint32_t *fault)
 {
     struct page page;
-    ax_result result = page_find(process, address, access, false, &page, fault);
-    if (result != AX_OK)
-        return result;
+    TRY(page_find(process, address, access, false, &page, fault));
     if (!process->space.created)
         return AX_OK;
     struct region *region = page.region;

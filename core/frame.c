@@ -166,9 +166,7 @@ void frame_add_range(uint64_t base, uint64_t size_bytes)
 
 ax_result frame_adopt(uint64_t physical, struct account *account, struct frame **frame)
 {
-    ax_result result = account_charge(account, AX_PAGE_SIZE, 0);
-    if (result != AX_OK)
-        return result;
+    TRY(account_charge(account, AX_PAGE_SIZE, 0));
     *frame = frame_at(physical);
     ASSERT((*frame)->state == FRAME_RESERVED);
     **frame = (struct frame){.account = account, .refs = 1, .state = FRAME_USED};
@@ -184,9 +182,7 @@ ax_result frame_alloc(struct account *account, unsigned order, struct frame **fr
     if (alloc_fails())
         return AX_ERR_MEMORY;
     if (account != NULL) {
-        ax_result result = account_charge(account, size_bytes, 0);
-        if (result != AX_OK)
-            return result;
+        TRY(account_charge(account, size_bytes, 0));
     }
     struct frame *run = run_take(order);
     if (run == NULL) {

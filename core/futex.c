@@ -102,9 +102,7 @@ static ax_result futex_check(struct process *process, uint64_t address, uint32_t
 {
     struct frame *frame;
     uint32_t fault;
-    ax_result result = page_resolve(process, address, AX_PROT_READ, false, &frame, &fault);
-    if (result != AX_OK)
-        return result;
+    TRY(page_resolve(process, address, AX_PROT_READ, false, &frame, &fault));
     const char *word = (const char *)frame_window(frame) + address % AX_PAGE_SIZE;
     uint32_t now = __atomic_load_n((const uint32_t *)(const void *)word, __ATOMIC_ACQUIRE);
     return now == value ? AX_OK : AX_ERR_AGAIN;
@@ -117,11 +115,8 @@ ax_result sys_futex_wait(struct thread *thread, const uint64_t arguments[5])
     if (value > UINT32_MAX || bits == 0 || bits > UINT32_MAX)
         return AX_ERR_ARGUMENT;
     struct futex_key key;
-    ax_result result = futex_key(thread->process, address, &key);
-    if (result == AX_OK)
-        result = futex_check(thread->process, address, (uint32_t)value);
-    if (result != AX_OK)
-        return result;
+    TRY(futex_key(thread->process, address, &key));
+    TRY(futex_check(thread->process, address, (uint32_t)value));
     if (thread_is_interrupted(thread))
         return AX_ERR_INTERRUPTED;
     if (deadline_ns <= hal_time_ns())
@@ -168,9 +163,7 @@ ax_result sys_futex_wake(struct thread *thread, const uint64_t arguments[5])
     if (bits == 0 || bits > UINT32_MAX)
         return AX_ERR_ARGUMENT;
     struct futex_key key;
-    ax_result result = futex_key(thread->process, arguments[0], &key);
-    if (result != AX_OK)
-        return result;
+    TRY(futex_key(thread->process, arguments[0], &key));
     unsigned portion = WORK_PORTION;
     uint64_t *woken = &thread->progress[0], *sequence = &thread->progress[1];
     if (!futex_wake_key(&key, count, (uint32_t)bits, woken, sequence, &portion))
@@ -186,18 +179,13 @@ ax_result sys_futex_requeue(struct thread *thread, const uint64_t arguments[5])
     if (wake_count > UINT32_MAX || move_count > UINT32_MAX || value > UINT32_MAX)
         return AX_ERR_ARGUMENT;
     struct futex_key key, target_key;
-    ax_result result = futex_key(thread->process, address, &key);
-    if (result == AX_OK)
-        result = futex_key(thread->process, target, &target_key);
-    if (result != AX_OK)
-        return result;
+    TRY(futex_key(thread->process, address, &key));
+    TRY(futex_key(thread->process, target, &target_key));
     if (key_is_equal(&key, &target_key))
         return AX_ERR_ARGUMENT;
     uint64_t *done = &thread->progress[0];
     if (*done == 0) {
-        result = futex_check(thread->process, address, (uint32_t)value);
-        if (result != AX_OK)
-            return result;
+        TRY(futex_check(thread->process, address, (uint32_t)value));
     }
     unsigned portion = WORK_PORTION;
     struct thread *waiter;

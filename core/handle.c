@@ -64,9 +64,7 @@ static ax_result table_extend(struct process *process, uint32_t leaf)
     if (capacity == table->leaf_capacity)
         return AX_OK;
     void *memory;
-    ax_result result = heap_alloc(process->account, capacity * sizeof(struct leaf), &memory);
-    if (result != AX_OK)
-        return result;
+    TRY(heap_alloc(process->account, capacity * sizeof(struct leaf), &memory));
     size_t old_bytes = table->leaf_capacity * sizeof(struct leaf);
     if (old_bytes > 0)
         memcpy(memory, table->leaves, old_bytes);
@@ -83,9 +81,7 @@ static ax_result leaf_make(struct process *process, uint32_t leaf)
     if (result != AX_OK || table->leaves[leaf].slots != NULL)
         return result;
     struct frame *frame;
-    result = frame_alloc(process->account, 0, &frame);
-    if (result != AX_OK)
-        return result;
+    TRY(frame_alloc(process->account, 0, &frame));
     table->leaves[leaf].slots = frame_window(frame);
     table->slot_count += leaf > 0 ? SLOTS_PER_LEAF : SLOTS_PER_LEAF - 1;
     if (table->hint > leaf * SLOTS_PER_LEAF)
@@ -116,9 +112,7 @@ ax_result handle_promise(struct process *process, unsigned count)
     if (process->state != PROCESS_OPEN)
         return AX_ERR_ENDED;
     if (table_room(&process->handles) < count) {
-        ax_result result = table_grow(process);
-        if (result != AX_OK)
-            return result;
+        TRY(table_grow(process));
     }
     process->handles.promised += count;
     return AX_OK;
@@ -280,9 +274,7 @@ ax_result handle_table_clone(struct process *parent, struct process *child, uint
             *cursor = (number + 1) * SLOTS_PER_LEAF;
             continue;
         }
-        ax_result result = leaf_make(child, number);
-        if (result != AX_OK)
-            return result;
+        TRY(leaf_make(child, number));
         if (*cursor != 0)
             slot_clone(&child->handles, *cursor, handle_slot(from, *cursor));
         ++*cursor;

@@ -30,27 +30,21 @@ ax_result sys_handle_transfer(struct thread *thread, const uint64_t arguments[5]
         (rights & ~(uint64_t)AX_RIGHT_ALL) != 0)
         return AX_ERR_ARGUMENT;
     struct process *source;
-    ax_result result = process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_HANDLES, &source);
-    if (result == AX_OK && source->state != PROCESS_OPEN)
-        result = AX_ERR_ENDED;
-    if (result == AX_OK && (flags & AX_TRANSFER_SLOT) != 0)
-        result = slot_handle(source, arguments[1], &handle);
-    if (result != AX_OK)
-        return result;
+    TRY(process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_HANDLES, &source));
+    if (source->state != PROCESS_OPEN)
+        return AX_ERR_ENDED;
+    if ((flags & AX_TRANSFER_SLOT) != 0)
+        TRY(slot_handle(source, arguments[1], &handle));
     struct object *object;
     uint32_t held;
     bool move = (flags & AX_TRANSFER_MOVE) != 0;
-    result = handle_lookup_rights(source, handle, AX_TYPE_NONE, 0, &object, &held);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup_rights(source, handle, AX_TYPE_NONE, 0, &object, &held));
     if (object->type == AX_TYPE_REPLY)
         return AX_ERR_TYPE;
     if ((held & (move ? AX_RIGHT_MOVE : AX_RIGHT_COPY)) == 0)
         return AX_ERR_RIGHTS;
     struct place place;
-    result = place_decode(thread, arguments[2], &place);
-    if (result != AX_OK)
-        return result;
+    TRY(place_decode(thread, arguments[2], &place));
 
     uint32_t granted = held & (uint32_t)rights;
     if ((flags & AX_TRANSFER_NOT_CLONED) != 0)
@@ -75,9 +69,7 @@ static uint32_t list_skip(const struct handle_table *table, uint32_t index)
 ax_result sys_handle_list(struct thread *thread, const uint64_t arguments[5])
 {
     struct process *process;
-    ax_result result = process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_HANDLES, &process);
-    if (result != AX_OK)
-        return result;
+    TRY(process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_HANDLES, &process));
     const struct handle_table *table = &process->handles;
     uint64_t end = (uint64_t)table->leaf_capacity * SLOTS_PER_LEAF;
     if (arguments[1] >= end)

@@ -56,9 +56,7 @@ size_t heap_charge(size_t size_bytes)
 
 static ax_result slab_make(unsigned size_class, struct frame **slab)
 {
-    ax_result result = frame_alloc(NULL, 0, slab);
-    if (result != AX_OK)
-        return result;
+    TRY(frame_alloc(NULL, 0, slab));
     struct frame *frame = *slab;
     frame->state = FRAME_SLAB;
     frame->order = (uint8_t)size_class;
@@ -82,9 +80,7 @@ static ax_result cell_alloc(unsigned size_class, void **memory)
     struct list *first = list_first(&heap_class->partial);
     struct frame *slab = first != NULL ? list_entry(first, struct frame, link) : NULL;
     if (slab == NULL) {
-        ax_result result = slab_make(size_class, &slab);
-        if (result != AX_OK)
-            return result;
+        TRY(slab_make(size_class, &slab));
     }
     struct cell *cell = slab->free_cell;
     slab->free_cell = cell->next;

@@ -143,10 +143,8 @@ ax_result sys_object_info(struct thread *thread, const uint64_t arguments[5])
 {
     struct object *object;
     uint32_t rights;
-    ax_result result = handle_lookup_rights(thread->process, (ax_handle)arguments[0], AX_TYPE_NONE,
-                                            0, &object, &rights);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup_rights(thread->process, (ax_handle)arguments[0], AX_TYPE_NONE, 0, &object,
+                             &rights));
     unsigned portion = WORK_PORTION;
     struct ax_object_info info;
     memset(&info, 0, sizeof(info));

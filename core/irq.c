@@ -41,10 +41,7 @@ static bool irq_is_free(uint32_t line)
 ax_result sys_irq_create(struct thread *thread, const uint64_t arguments[5])
 {
     struct device *device;
-    ax_result result =
-        device_lookup(thread, (ax_handle)arguments[0], AX_DEVICE_IRQS, AX_RIGHT_WRITE, &device);
-    if (result != AX_OK)
-        return result;
+    TRY(device_lookup(thread, (ax_handle)arguments[0], AX_DEVICE_IRQS, AX_RIGHT_WRITE, &device));
     if (!device_has(device, arguments[1], 1) || arguments[1] >= IRQ_MAX ||
         arguments[1] >= hal_boot()->irq_count)
         return AX_ERR_ARGUMENT;
@@ -52,11 +49,9 @@ ax_result sys_irq_create(struct thread *thread, const uint64_t arguments[5])
     if (!irq_is_free(line))
         return AX_ERR_EXISTS;
     struct place place;
-    result = place_decode(thread, arguments[2], &place);
-    if (result != AX_OK)
-        return result;
+    TRY(place_decode(thread, arguments[2], &place));
     void *memory;
-    result = heap_alloc(thread->process->account, sizeof(struct irq), &memory);
+    ax_result result = heap_alloc(thread->process->account, sizeof(struct irq), &memory);
     if (result != AX_OK) {
         place_cancel(&place);
         return result;

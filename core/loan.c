@@ -30,10 +30,7 @@ static ax_result lent_lookup(struct thread *thread, const uint64_t arguments[5],
                              struct lent *lent)
 {
     struct object *object;
-    ax_result result =
-        handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_REPLY, 0, &object);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_REPLY, 0, &object));
     lent->reply = container_of(object, struct reply, object);
     if (lent->reply->caller == NULL)
         return AX_ERR_CALLER_DEAD;
@@ -179,9 +176,7 @@ static ax_result pages_pin(const struct lent *lent, uint64_t address, struct mem
         struct frame *frame;
         ax_result result = lent_frame(lent, address + page * AX_PAGE_SIZE, &frame);
         if (result == AX_OK)
-            result = memory_insert(memory, page, frame);
-        if (result != AX_OK)
-            return result;
+            TRY(memory_insert(memory, page, frame));
         frame_ref(frame);
         frame->pins++;
     }
@@ -201,9 +196,7 @@ static void loan_show(const struct region *region)
 ax_result sys_loan_map(struct thread *thread, const uint64_t arguments[5])
 {
     struct lent lent;
-    ax_result result = lent_lookup(thread, arguments, 0, &lent);
-    if (result != AX_OK)
-        return result;
+    TRY(lent_lookup(thread, arguments, 0, &lent));
     if ((lent.access & (AX_LOAN_READ | AX_LOAN_WRITE)) == 0)
         return AX_ERR_RIGHTS;
     uint64_t size = arguments[3];
@@ -215,16 +208,12 @@ ax_result sys_loan_map(struct thread *thread, const uint64_t arguments[5])
         return AX_ERR_LIMIT;
     struct process *process = thread->process;
     uint64_t address;
-    result = space_place(process, page_count, &thread->progress[0], &address);
-    if (result != AX_OK)
-        return result;
+    TRY(space_place(process, page_count, &thread->progress[0], &address));
     struct memory *memory;
-    result = memory_make(process->account, page_count, &memory);
-    if (result != AX_OK)
-        return result;
+    TRY(memory_make(process->account, page_count, &memory));
     uint32_t prot = lent.access & AX_LOAN_WRITE ? AX_PROT_READ | AX_PROT_WRITE : AX_PROT_READ;
     struct region *region;
-    result = pages_pin(&lent, first, memory);
+    ax_result result = pages_pin(&lent, first, memory);
     if (result == AX_OK)
         result = space_map(process, address, page_count, memory, 0, prot, prot, false, &region);
     if (result == AX_OK) {

@@ -50,9 +50,7 @@ ax_result memory_make(struct account *account, uint64_t page_count, struct memor
     if (page_count > MEMORY_PAGES_MAX)
         return AX_ERR_LIMIT;
     void *cell;
-    ax_result result = heap_alloc(account, sizeof(**memory), &cell);
-    if (result != AX_OK)
-        return result;
+    TRY(heap_alloc(account, sizeof(**memory), &cell));
     *memory = cell;
     object_init(&(*memory)->object, AX_TYPE_MEMORY, account);
     (*memory)->page_count = page_count;
@@ -150,9 +148,7 @@ static ax_result memory_grow(struct memory *memory, uint64_t page)
     while (page >= height_pages(memory->height)) {
         if (memory->root != NULL) {
             void *cell;
-            ax_result result = heap_alloc(memory->object.account, sizeof(struct node), &cell);
-            if (result != AX_OK)
-                return result;
+            TRY(heap_alloc(memory->object.account, sizeof(struct node), &cell));
             ((struct node *)cell)->entries[0] = memory->root;
             memory->root = cell;
         }
@@ -164,15 +160,11 @@ static ax_result memory_grow(struct memory *memory, uint64_t page)
 /* Makes the nodes down to the page, and answers where its frame goes. */
 static ax_result memory_dig(struct memory *memory, uint64_t page, void ***entry)
 {
-    ax_result result = memory_grow(memory, page);
-    if (result != AX_OK)
-        return result;
+    TRY(memory_grow(memory, page));
     *entry = &memory->root;
     for (unsigned height = memory->height; height > 0; height--) {
         if (**entry == NULL) {
-            result = heap_alloc(memory->object.account, sizeof(struct node), *entry);
-            if (result != AX_OK)
-                return result;
+            TRY(heap_alloc(memory->object.account, sizeof(struct node), *entry));
         }
         *entry = &((struct node *)**entry)->entries[node_index(page, height)];
     }
@@ -298,11 +290,9 @@ ax_result sys_memory_create(struct thread *thread, const uint64_t arguments[5])
     if (is_contiguous && !memory_prepare(page_count, thread->progress, &portion))
         return RESULT_RESTART;
     struct place place;
-    ax_result result = place_decode(thread, arguments[2], &place);
-    if (result != AX_OK)
-        return result;
+    TRY(place_decode(thread, arguments[2], &place));
     struct memory *memory;
-    result = memory_make(thread->process->account, page_count, &memory);
+    ax_result result = memory_make(thread->process->account, page_count, &memory);
     if (result != AX_OK)
         goto cancel;
     memory->flags = (uint32_t)flags;
@@ -345,10 +335,8 @@ static bool memory_cut(struct memory *memory, unsigned *portion)
 ax_result sys_memory_resize(struct thread *thread, const uint64_t arguments[5])
 {
     struct object *object;
-    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_MEMORY,
-                                     AX_RIGHT_RESIZE, &object);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_MEMORY, AX_RIGHT_RESIZE,
+                      &object));
     struct memory *memory = container_of(object, struct memory, object);
     uint64_t page_count = arguments[1];
     if (page_count > MEMORY_PAGES_MAX)

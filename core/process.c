@@ -12,9 +12,7 @@
 ax_result process_make(struct account *account, struct process **made)
 {
     void *memory;
-    ax_result result = heap_alloc(account, sizeof(struct process), &memory);
-    if (result != AX_OK)
-        return result;
+    TRY(heap_alloc(account, sizeof(struct process), &memory));
     struct process *process = memory;
     object_init(&process->object, AX_TYPE_PROCESS, account);
     process->account = account;

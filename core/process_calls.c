@@ -15,15 +15,11 @@ ax_result sys_process_create(struct thread *thread, const uint64_t arguments[5])
     ax_result result;
     if (arguments[0] != AX_HANDLE_NONE) {
         struct object *object;
-        result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_ACCOUNT,
-                               AX_RIGHT_CHARGE, &object);
-        if (result != AX_OK)
-            return result;
+        TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_ACCOUNT,
+                          AX_RIGHT_CHARGE, &object));
         account = (struct account *)object;
     }
-    result = place_decode(thread, arguments[1], &place);
-    if (result != AX_OK)
-        return result;
+    TRY(place_decode(thread, arguments[1], &place));
     result = process_make(account, &process);
     if (result != AX_OK) {
         place_cancel(&place);
@@ -35,9 +31,7 @@ ax_result sys_process_create(struct thread *thread, const uint64_t arguments[5])
 ax_result sys_process_end(struct thread *thread, const uint64_t arguments[5])
 {
     struct process *process;
-    ax_result result = process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_CONTROL, &process);
-    if (result != AX_OK)
-        return result;
+    TRY(process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_CONTROL, &process));
     if (arguments[1] < AX_CAUSE_EXIT || arguments[1] > AX_CAUSE_HUNG)
         return AX_ERR_ARGUMENT;
     if (process->state != PROCESS_OPEN)
@@ -111,9 +105,7 @@ static ax_result process_thread(struct thread *caller, struct process *process, 
         if (thread->slot != slot)
             continue;
         struct place place;
-        ax_result result = place_decode(caller, where, &place);
-        if (result != AX_OK)
-            return result;
+        TRY(place_decode(caller, where, &place));
         return place_put(&place, &thread->object, rights);
     }
     return AX_ERR_NOT_FOUND;
@@ -149,9 +141,7 @@ ax_result sys_process_control(struct thread *thread, const uint64_t arguments[5]
 {
     struct process *process;
     uint32_t rights;
-    ax_result result = control_lookup(thread, arguments, &process, &rights);
-    if (result != AX_OK)
-        return result;
+    TRY(control_lookup(thread, arguments, &process, &rights));
     if (arguments[1] == AX_PROCESS_THREAD)
         return process_thread(thread, process, rights, arguments[2], arguments[3]);
     if (arguments[1] == AX_PROCESS_RELEASE) {
@@ -184,10 +174,8 @@ ax_result sys_process_copy(struct thread *thread, const uint64_t arguments[5])
     int side;
     if (arguments[4] > 1)
         return AX_ERR_ARGUMENT;
-    ax_result result = process_lookup(thread, (ax_handle)arguments[0],
-                                      writes ? AX_RIGHT_CHANGE : AX_RIGHT_INSPECT, &process);
-    if (result != AX_OK)
-        return result;
+    TRY(process_lookup(thread, (ax_handle)arguments[0], writes ? AX_RIGHT_CHANGE : AX_RIGHT_INSPECT,
+                       &process));
     if (process->released)
         return AX_ERR_ENDED;
     if (size > INT64_MAX)
@@ -196,8 +184,9 @@ ax_result sys_process_copy(struct thread *thread, const uint64_t arguments[5])
         return (ax_result)done;
     uint64_t there = arguments[1] + done;
     uint64_t here = arguments[2] + done;
-    result = writes ? user_copy(process, there, own, here, size - done, true, &portion, &side)
-                    : user_copy(own, here, process, there, size - done, false, &portion, &side);
+    ax_result result =
+        writes ? user_copy(process, there, own, here, size - done, true, &portion, &side)
+               : user_copy(own, here, process, there, size - done, false, &portion, &side);
     if (result < 0)
         return done > 0 ? (ax_result)done : result;
     thread->progress[0] = done + (uint64_t)result;
@@ -218,9 +207,7 @@ static void clone_drop(struct thread *thread)
 static ax_result clone_begin(struct thread *thread)
 {
     struct process *child;
-    ax_result result = process_make(thread->process->account, &child);
-    if (result != AX_OK)
-        return result;
+    TRY(process_make(thread->process->account, &child));
     child->personality = thread->process->personality;
     thread->clone = child;
     return AX_OK;
@@ -248,10 +235,7 @@ static ax_result clone_thread(struct thread *thread, const uint64_t arguments[5]
 {
     struct thread *first;
     struct process *child = thread->clone;
-    ax_result result =
-        thread_make(child, thread->slot, thread->label, thread->base_priority, &first);
-    if (result != AX_OK)
-        return result;
+    TRY(thread_make(child, thread->slot, thread->label, thread->base_priority, &first));
     first->affinity = thread->affinity;
     ax_regs_start(&first->user.regs, arguments[0], arguments[1], arguments[2]);
     first->user.regs.fs_base = thread->user.regs.fs_base;

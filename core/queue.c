@@ -18,9 +18,7 @@ static struct queue *queue_of(struct object *object)
 ax_result queue_make(struct account *account, struct queue **queue)
 {
     void *memory;
-    ax_result result = heap_alloc(account, sizeof(**queue), &memory);
-    if (result != AX_OK)
-        return result;
+    TRY(heap_alloc(account, sizeof(**queue), &memory));
     *queue = memory;
     object_init(&(*queue)->object, AX_TYPE_QUEUE, account);
     list_init(&(*queue)->ready);
@@ -297,16 +295,12 @@ static ax_result queue_add(struct queue *queue, struct object *object, uint32_t 
         return AX_ERR_ARGUMENT;
     if (member_find(queue, cookie) != NULL)
         return AX_ERR_EXISTS;
-    ax_result result = is_queue ? queue_check_nesting(queue, queue_of(object)) : AX_OK;
-    if (result != AX_OK)
-        return result;
+    TRY(is_queue ? queue_check_nesting(queue, queue_of(object)) : AX_OK);
     void *memory;
-    result = heap_alloc(queue->object.account, sizeof(struct member), &memory);
-    if (result != AX_OK)
-        return result;
+    TRY(heap_alloc(queue->object.account, sizeof(struct member), &memory));
     struct member *member = memory;
     member->watch.exclusive = exclusive;
-    result = watch_start(&member->watch, object, mask, WATCH_QUEUE, member);
+    ax_result result = watch_start(&member->watch, object, mask, WATCH_QUEUE, member);
     if (result != AX_OK) {
         heap_free(queue->object.account, member, sizeof(*member));
         return result;
@@ -341,10 +335,8 @@ static ax_result queue_change(struct queue *queue, uint32_t mode, uint32_t mask,
 ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5])
 {
     struct object *object;
-    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_QUEUE,
-                                     AX_RIGHT_WRITE, &object);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_QUEUE, AX_RIGHT_WRITE,
+                      &object));
     struct queue *queue = queue_of(object);
     uint64_t op = arguments[1] & AX_QUEUE_OP_MASK;
     uint64_t mode = arguments[1] & ~(uint64_t)AX_QUEUE_OP_MASK;
@@ -354,8 +346,8 @@ ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5])
     uint32_t mask = (uint32_t)arguments[3];
     switch (op) {
     case AX_QUEUE_ADD:
-        result = handle_lookup(thread->process, (ax_handle)arguments[2], AX_TYPE_NONE,
-                               AX_RIGHT_WAIT, &object);
+        ax_result result = handle_lookup(thread->process, (ax_handle)arguments[2], AX_TYPE_NONE,
+                                         AX_RIGHT_WAIT, &object);
         return result != AX_OK ? result
                                : queue_add(queue, object, (uint32_t)mode, mask, arguments[4]);
     case AX_QUEUE_CHANGE: return queue_change(queue, (uint32_t)mode, mask, arguments[4]);
@@ -375,10 +367,8 @@ ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5])
 ax_result sys_queue_wait(struct thread *thread, const uint64_t arguments[5])
 {
     struct object *object;
-    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_QUEUE,
-                                     AX_RIGHT_READ, &object);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_QUEUE, AX_RIGHT_READ,
+                      &object));
     uint64_t max = arguments[1], deadline_ns = arguments[2];
     if (max == 0 || max > AX_QUEUE_MAX)
         return AX_ERR_ARGUMENT;

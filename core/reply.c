@@ -26,9 +26,7 @@ ax_result message_deliver_handles(struct process *receiver, const struct held_ha
     for (unsigned i = 0; i < count; i++) {
         if (held[i].object->type != AX_TYPE_SESSION)
             continue;
-        ax_result result = session_recharge((struct session *)held[i].object, receiver->account);
-        if (result != AX_OK)
-            return result;
+        TRY(session_recharge((struct session *)held[i].object, receiver->account));
     }
     for (unsigned i = 0; i < count; i++) {
         uint32_t rights = held[i].rights & AX_RIGHT_ALL;
@@ -213,13 +211,11 @@ void reply_give_back(struct reply *reply, bool died)
 static ax_result reply_lookup(struct thread *thread, uint64_t handle, struct reply **reply)
 {
     struct object *object;
-    ax_result result = handle_lookup(thread->process, (ax_handle)handle, AX_TYPE_REPLY, 0, &object);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup(thread->process, (ax_handle)handle, AX_TYPE_REPLY, 0, &object));
     *reply = (struct reply *)object;
     if ((*reply)->caller != NULL)
         return AX_OK;
-    result = handle_close(thread->process, (ax_handle)handle);
+    ax_result result = handle_close(thread->process, (ax_handle)handle);
     ASSERT(result == AX_OK);
     return AX_ERR_CALLER_DEAD;
 }
@@ -238,9 +234,7 @@ static ax_result answer_decode(struct thread *thread, const struct call *call,
         if (session_find(call->session->endpoint, change->badge) == NULL)
             return AX_ERR_NOT_FOUND;
     }
-    ax_result result = message_hold(thread->process, message, held);
-    if (result != AX_OK)
-        return result;
+    TRY(message_hold(thread->process, message, held));
     if (message->handle_count > call->accept)
         return AX_ERR_ACCEPT;
     if (ipc->data_bytes == 0)
@@ -273,15 +267,11 @@ ax_result reply_answer(struct thread *thread, ax_handle handle)
     struct reply *reply;
     struct ax_ipc ipc;
     struct held_handle held[AX_MESSAGE_HANDLES];
-    ax_result result = reply_lookup(thread, handle, &reply);
-    if (result != AX_OK)
-        return result;
+    TRY(reply_lookup(thread, handle, &reply));
     struct thread *caller = reply->caller;
     struct call *call = &caller->call;
     memcpy(&ipc, &thread->page->ipc, sizeof(ipc));
-    result = answer_decode(thread, call, &ipc, held);
-    if (result != AX_OK)
-        return result;
+    TRY(answer_decode(thread, call, &ipc, held));
 
     struct endpoint *endpoint = call->session->endpoint;
     object_ref(&endpoint->object);
@@ -289,7 +279,7 @@ ax_result reply_answer(struct thread *thread, ax_handle handle)
         object_signal(&session_find(endpoint, ipc.changes[i].badge)->object, ipc.changes[i].clear,
                       ipc.changes[i].set);
     reply_detach(reply, false);
-    result = answer_write(caller, &ipc.message, held);
+    ax_result result = answer_write(caller, &ipc.message, held);
     for (unsigned i = 0; i < ipc.message.handle_count; i++) {
         if ((held[i].rights & AX_HANDLE_MOVE) != 0)
             (void)!handle_close(thread->process, held[i].source);
@@ -310,16 +300,12 @@ ax_result sys_forward(struct thread *thread, const uint64_t arguments[5])
 {
     struct reply *reply;
     struct object *object;
-    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[1], AX_TYPE_SESSION,
-                                     AX_RIGHT_CALL, &object);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup(thread->process, (ax_handle)arguments[1], AX_TYPE_SESSION, AX_RIGHT_CALL,
+                      &object));
     struct session *session = (struct session *)object;
     if (session->state == SESSION_ENDED || session->endpoint->dead)
         return AX_ERR_PEER_CLOSED;
-    result = reply_lookup(thread, arguments[0], &reply);
-    if (result != AX_OK)
-        return result;
+    TRY(reply_lookup(thread, arguments[0], &reply));
     struct thread *caller = reply->caller;
     if (priority_would_deadlock(caller, session->endpoint)) {
         kernel->counters.deadlocks++;
@@ -365,9 +351,7 @@ ax_result sys_reply_control(struct thread *thread, const uint64_t arguments[5])
     struct reply *reply;
     if (arguments[1] != AX_REPLY_FAULT && arguments[1] != AX_REPLY_SERVE)
         return AX_ERR_ARGUMENT;
-    ax_result result = reply_lookup(thread, arguments[0], &reply);
-    if (result != AX_OK)
-        return result;
+    TRY(reply_lookup(thread, arguments[0], &reply));
     if (arguments[1] == AX_REPLY_FAULT)
         return reply_fault(reply, arguments[2], arguments[3]);
     if (reply->server == thread)

@@ -72,9 +72,7 @@ ax_result session_recharge(struct session *session, struct account *account)
         session->delivered = true;
         return AX_OK;
     }
-    ax_result result = heap_recharge(session->object.account, account, sizeof(*session));
-    if (result != AX_OK)
-        return result;
+    TRY(heap_recharge(session->object.account, account, sizeof(*session)));
     session->object.account = account;
     session->delivered = true;
     return AX_OK;
@@ -106,20 +104,16 @@ ax_result sys_session_create(struct thread *thread, const uint64_t arguments[5])
     struct endpoint *endpoint;
     struct place place;
     void *memory;
-    ax_result result = session_endpoint(thread, arguments[0], &endpoint);
-    if (result != AX_OK)
-        return result;
+    TRY(session_endpoint(thread, arguments[0], &endpoint));
     if ((arguments[2] & ~(uint64_t)AX_SIGNAL_SERVED) != 0)
         return AX_ERR_ARGUMENT;
     if (endpoint->dead)
         return AX_ERR_PEER_CLOSED;
     if (session_find(endpoint, arguments[1]) != NULL)
         return AX_ERR_EXISTS;
-    result = place_decode(thread, arguments[3], &place);
-    if (result != AX_OK)
-        return result;
+    TRY(place_decode(thread, arguments[3], &place));
     struct account *account = thread->process->account;
-    result = heap_alloc(account, sizeof(struct session), &memory);
+    ax_result result = heap_alloc(account, sizeof(struct session), &memory);
     if (result != AX_OK) {
         place_cancel(&place);
         return result;
@@ -156,9 +150,7 @@ static bool session_fail_queued(struct session *session)
 ax_result sys_session_retire(struct thread *thread, const uint64_t arguments[5])
 {
     struct endpoint *endpoint;
-    ax_result result = session_endpoint(thread, arguments[0], &endpoint);
-    if (result != AX_OK)
-        return result;
+    TRY(session_endpoint(thread, arguments[0], &endpoint));
     if ((arguments[2] & ~(uint64_t)AX_RETIRE_END) != 0)
         return AX_ERR_ARGUMENT;
     struct session *session = session_find(endpoint, arguments[1]);
@@ -184,9 +176,7 @@ ax_result sys_session_retire(struct thread *thread, const uint64_t arguments[5])
 ax_result sys_session_signal(struct thread *thread, const uint64_t arguments[5])
 {
     struct endpoint *endpoint;
-    ax_result result = session_endpoint(thread, arguments[0], &endpoint);
-    if (result != AX_OK)
-        return result;
+    TRY(session_endpoint(thread, arguments[0], &endpoint));
     if (((arguments[2] | arguments[3]) & ~(uint64_t)AX_SIGNAL_SERVED) != 0)
         return AX_ERR_ARGUMENT;
     struct session *session = session_find(endpoint, arguments[1]);
@@ -200,12 +190,8 @@ ax_result sys_session_identify(struct thread *thread, const uint64_t arguments[5
 {
     struct endpoint *endpoint;
     struct object *object;
-    ax_result result = session_endpoint(thread, arguments[0], &endpoint);
-    if (result != AX_OK)
-        return result;
-    result = handle_lookup(thread->process, (ax_handle)arguments[1], AX_TYPE_NONE, 0, &object);
-    if (result != AX_OK)
-        return result;
+    TRY(session_endpoint(thread, arguments[0], &endpoint));
+    TRY(handle_lookup(thread->process, (ax_handle)arguments[1], AX_TYPE_NONE, 0, &object));
     struct session *session = (struct session *)object;
     if (object->type != AX_TYPE_SESSION || session->endpoint != endpoint ||
         session->state == SESSION_ENDED)

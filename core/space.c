@@ -152,9 +152,7 @@ ax_result space_map(struct process *process, uint64_t address, uint64_t page_cou
     if (next != NULL && next->start < address + page_count * AX_PAGE_SIZE)
         return AX_ERR_EXISTS;
     struct region *made;
-    ax_result result = region_reserve(process, &made);
-    if (result != AX_OK)
-        return result;
+    TRY(region_reserve(process, &made));
     *made = (struct region){.process = process,
                             .start = address,
                             .page_count = page_count,
@@ -173,9 +171,7 @@ ax_result region_split(struct region *region, uint64_t address, struct region **
 {
     ASSERT(address > region->start && address < region_end(region) && !region->is_loan);
     struct region *made;
-    ax_result result = region_reserve(region->process, &made);
-    if (result != AX_OK)
-        return result;
+    TRY(region_reserve(region->process, &made));
     uint64_t lower_count = (address - region->start) / AX_PAGE_SIZE;
     *made = *region;
     made->start = address;
@@ -301,9 +297,7 @@ ax_result space_place(struct process *process, uint64_t page_count, uint64_t *lo
 static ax_result region_cut(struct region *region, uint64_t first, uint64_t end, unsigned *portion)
 {
     if (first > region->start && end < region_end(region)) {
-        ax_result result = region_split(region, end, NULL);
-        if (result != AX_OK)
-            return result;
+        TRY(region_split(region, end, NULL));
     }
     if (!region_drop(region, first, end, portion))
         return 0;

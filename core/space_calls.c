@@ -90,13 +90,9 @@ static ax_result mapping_decode_request(const struct ax_map_request *request,
         return AX_ERR_ARGUMENT;
     mapping->flags = flags;
     mapping->offset = request->offset / AX_PAGE_SIZE;
-    ax_result result = prot_decode(request->prot, &mapping->prot);
+    TRY(prot_decode(request->prot, &mapping->prot));
     /* A wish that cannot be is no wish. */
-    if (result == AX_OK)
-        result =
-            range_decode(is_fixed ? request->address : 0, request->size_bytes, &mapping->range);
-    if (result != AX_OK)
-        return result;
+    TRY(range_decode(is_fixed ? request->address : 0, request->size_bytes, &mapping->range));
     if (is_fixed)
         return range_is_mappable(&mapping->range) ? AX_OK : AX_ERR_ARGUMENT;
     struct range wish = {request->address, mapping->range.page_count};
@@ -125,10 +121,8 @@ static ax_result mapping_decode_memory(struct thread *thread, ax_handle handle,
     struct object *object;
     uint32_t rights;
     bool is_private = (mapping->flags & AX_MAP_PRIVATE) != 0;
-    ax_result result = handle_lookup_rights(thread->process, handle, AX_TYPE_MEMORY,
-                                            is_private ? AX_RIGHT_READ : 0, &object, &rights);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup_rights(thread->process, handle, AX_TYPE_MEMORY,
+                             is_private ? AX_RIGHT_READ : 0, &object, &rights));
     mapping->memory = container_of(object, struct memory, object);
     mapping->allowed = is_private ? AX_PROT_ALL : rights_prot(rights);
     if ((mapping->prot & ~mapping->allowed) != 0)
@@ -148,11 +142,8 @@ static ax_result mapping_decode(struct thread *thread, const uint64_t arguments[
     struct ax_map_request request;
     memcpy(&request, thread->page->buffer, sizeof(request));
     *mapping = (struct mapping){0};
-    ax_result result = space_lookup(thread, arguments[0], &mapping->process);
-    if (result == AX_OK)
-        result = mapping_decode_request(&request, mapping);
-    if (result != AX_OK)
-        return result;
+    TRY(space_lookup(thread, arguments[0], &mapping->process));
+    TRY(mapping_decode_request(&request, mapping));
     ax_handle memory = (ax_handle)arguments[1];
     if (memory != AX_HANDLE_NONE)
         return mapping_decode_memory(thread, memory, mapping);
@@ -186,10 +177,8 @@ static ax_result mapping_clear(const struct mapping *mapping)
 static ax_result mapping_make(const struct mapping *mapping)
 {
     struct region *region;
-    ax_result result = region_reserve(mapping->process, &region);
-    if (result != AX_OK)
-        return result;
-    result = mapping_clear(mapping);
+    TRY(region_reserve(mapping->process, &region));
+    ax_result result = mapping_clear(mapping);
     if (result != 1) {
         region_unreserve(mapping->process, region);
         return result == 0 ? RESULT_RESTART : result;
@@ -246,11 +235,8 @@ ax_result sys_memory_map(struct thread *thread, const uint64_t arguments[5])
     if (thread->progress[1] != 0)
         return mapping_populate(thread, &mapping);
     if ((mapping.flags & AX_MAP_FIXED) == 0)
-        result = mapping_place(thread, &mapping);
-    if (result == AX_OK)
-        result = mapping_make(&mapping);
-    if (result != AX_OK)
-        return result;
+        TRY(mapping_place(thread, &mapping));
+    TRY(mapping_make(&mapping));
     if ((mapping.flags & AX_MAP_POPULATE) == 0)
         return (ax_result)mapping.range.address;
     thread->progress[0] = 0;
@@ -264,13 +250,10 @@ ax_result sys_memory_unmap(struct thread *thread, const uint64_t arguments[5])
 {
     struct process *process;
     struct range range;
-    ax_result result = space_lookup(thread, arguments[0], &process);
-    if (result == AX_OK)
-        result = range_decode(arguments[1], arguments[2], &range);
-    if (result != AX_OK)
-        return result;
+    TRY(space_lookup(thread, arguments[0], &process));
+    TRY(range_decode(arguments[1], arguments[2], &range));
     unsigned portion = WORK_PORTION;
-    result = space_unmap(process, range.address, range.page_count, &portion);
+    ax_result result = space_unmap(process, range.address, range.page_count, &portion);
     if (result < 0)
         return result;
     return result == 1 ? AX_OK : RESULT_RESTART;
@@ -336,18 +319,14 @@ ax_result sys_memory_protect(struct thread *thread, const uint64_t arguments[5])
     struct process *process;
     struct range range;
     uint32_t prot;
-    ax_result result = space_lookup(thread, arguments[0], &process);
-    if (result == AX_OK)
-        result = range_decode(arguments[1], arguments[2], &range);
-    if (result == AX_OK)
-        result = prot_decode(arguments[3], &prot);
-    if (result != AX_OK)
-        return result;
+    TRY(space_lookup(thread, arguments[0], &process));
+    TRY(range_decode(arguments[1], arguments[2], &range));
+    TRY(prot_decode(arguments[3], &prot));
     uint64_t *done = &thread->progress[0];
     uint64_t end = range.address + range.page_count * AX_PAGE_SIZE;
     unsigned portion = WORK_PORTION;
     /* What may fail for lack of memory comes first. */
-    result = space_cut(process, range.address + *done * AX_PAGE_SIZE);
+    ax_result result = space_cut(process, range.address + *done * AX_PAGE_SIZE);
     if (result == AX_OK)
         result = space_cut(process, end);
     if (result == AX_OK)
@@ -404,9 +383,7 @@ static void region_describe(const struct region *region, uint64_t present,
 ax_result sys_memory_list(struct thread *thread, const uint64_t arguments[5])
 {
     struct process *process;
-    ax_result result = process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_INSPECT, &process);
-    if (result != AX_OK)
-        return result;
+    TRY(process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_INSPECT, &process));
     struct ax_region_info infos[AX_BUFFER_BYTES / sizeof(struct ax_region_info)];
     unsigned portion = LIST_PORTION;
     size_t count = 0;

@@ -23,9 +23,7 @@ static uint64_t page_address(uint32_t slot)
 static ax_result thread_page(struct thread *thread)
 {
     struct process *process = thread->process;
-    ax_result result = frame_alloc(process->account, 0, &thread->page_frame);
-    if (result != AX_OK)
-        return result;
+    TRY(frame_alloc(process->account, 0, &thread->page_frame));
     uint64_t address = page_address(thread->slot);
     uint64_t physical = frame_physical(thread->page_frame);
     if (!hal_space_map(&process->space.hal, address, physical, 1, HAL_READ | HAL_WRITE)) {
@@ -54,9 +52,7 @@ static ax_result thread_reply(struct thread *thread)
 {
     void *memory;
     struct account *account = thread->process->account;
-    ax_result result = heap_alloc(account, sizeof(struct reply), &memory);
-    if (result != AX_OK)
-        return result;
+    TRY(heap_alloc(account, sizeof(struct reply), &memory));
     struct reply *reply = memory;
     object_init(&reply->object, AX_TYPE_REPLY, account);
     reply->caller = thread;
@@ -114,10 +110,8 @@ ax_result thread_make(struct process *process, uint32_t slot, uint64_t label, ui
     if (slot >= AX_THREAD_MAX)
         return AX_ERR_LIMIT;
     ASSERT(!bitmap_test(process->slots, slot));
-    ax_result result = space_create(process);
-    if (result != AX_OK)
-        return result;
-    result = heap_alloc(process->account, sizeof(struct thread), &memory);
+    TRY(space_create(process));
+    ax_result result = heap_alloc(process->account, sizeof(struct thread), &memory);
     if (result != AX_OK)
         return result;
     struct thread *thread = memory;

@@ -11,15 +11,12 @@ ax_result sys_thread_create(struct thread *thread, const uint64_t arguments[5])
     struct process *process;
     struct place place;
     struct thread *made;
-    ax_result result = process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_THREADS, &process);
-    if (result != AX_OK)
-        return result;
+    TRY(process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_THREADS, &process));
     if (arguments[1] >= AX_USER_END)
         return AX_ERR_ARGUMENT;
-    result = place_decode(thread, arguments[4], &place);
-    if (result != AX_OK)
-        return result;
-    result = thread_make(process, UINT32_MAX, thread->label, thread->base_priority, &made);
+    TRY(place_decode(thread, arguments[4], &place));
+    ax_result result =
+        thread_make(process, UINT32_MAX, thread->label, thread->base_priority, &made);
     if (result != AX_OK) {
         place_cancel(&place);
         return result;
@@ -102,10 +99,8 @@ ax_result sys_thread_control(struct thread *caller, const uint64_t arguments[5])
         return AX_ERR_ARGUMENT;
     if (arguments[0] != AX_HANDLE_NONE) {
         struct object *object;
-        ax_result result = handle_lookup(caller->process, (ax_handle)arguments[0], AX_TYPE_THREAD,
-                                         control_rights[op], &object);
-        if (result != AX_OK)
-            return result;
+        TRY(handle_lookup(caller->process, (ax_handle)arguments[0], AX_TYPE_THREAD,
+                          control_rights[op], &object));
         thread = (struct thread *)object;
     }
     if (op == AX_THREAD_GET_REGS)

@@ -70,9 +70,7 @@ bool due_fire(struct cpu *cpu)
 ax_result timer_make(struct account *account, struct timer **timer)
 {
     void *memory;
-    ax_result result = heap_alloc(account, sizeof(**timer), &memory);
-    if (result != AX_OK)
-        return result;
+    TRY(heap_alloc(account, sizeof(**timer), &memory));
     *timer = memory;
     object_init(&(*timer)->object, AX_TYPE_TIMER, account);
     (*timer)->due.is_timer = true;
@@ -91,10 +89,8 @@ bool timer_work(struct timer *timer, unsigned *portion)
 ax_result sys_timer_set(struct thread *thread, const uint64_t arguments[5])
 {
     struct object *object;
-    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_TIMER,
-                                     AX_RIGHT_WRITE, &object);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_TIMER, AX_RIGHT_WRITE,
+                      &object));
     struct timer *timer = container_of(object, struct timer, object);
     uint64_t deadline_ns = arguments[1];
     bool passed = deadline_ns <= hal_time_ns();

@@ -11,6 +11,14 @@
 
 #define MUST_USE [[gnu::warn_unused_result]]
 
+/* Goes on if the result is AX_OK, else answers it: for steps that leave nothing to undo. */
+#define TRY(expression)                      \
+    do {                                     \
+        ax_result try_result = (expression); \
+        if (try_result != AX_OK)             \
+            return try_result;               \
+    } while (0)
+
 struct account;
 struct binding;
 struct call;

@@ -31,9 +31,7 @@ ax_result user_read(struct process *process, void *to, uint64_t address, size_t 
     for (size_t done = 0; done < size; done += part) {
         char *window;
         part = page_part(address + done, size - done);
-        ax_result result = user_window(process, address + done, AX_PROT_READ, false, &window);
-        if (result != AX_OK)
-            return result;
+        TRY(user_window(process, address + done, AX_PROT_READ, false, &window));
         memcpy((char *)to + done, window, part);
     }
     return AX_OK;
@@ -45,9 +43,7 @@ ax_result user_write(struct process *process, uint64_t address, const void *from
     for (size_t done = 0; done < size; done += part) {
         char *window;
         part = page_part(address + done, size - done);
-        ax_result result = user_window(process, address + done, AX_PROT_WRITE, false, &window);
-        if (result != AX_OK)
-            return result;
+        TRY(user_window(process, address + done, AX_PROT_WRITE, false, &window));
         memcpy(window, (const char *)from + done, part);
     }
     return AX_OK;

@@ -82,17 +82,15 @@ ax_result sys_object_wait(struct thread *thread, const uint64_t arguments[5])
 {
     uint64_t mask = arguments[1], deadline_ns = arguments[2];
     struct object *object;
-    ax_result result = handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_NONE,
-                                     AX_RIGHT_WAIT, &object);
-    if (result != AX_OK)
-        return result;
+    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_NONE, AX_RIGHT_WAIT,
+                      &object));
     if (mask == 0 || mask > UINT32_MAX)
         return AX_ERR_ARGUMENT;
     unsigned portion = WORK_PORTION;
     uint32_t seen = object_signals(object, &portion) & (uint32_t)mask;
     if (seen != 0)
         return seen;
-    result = wait_check(thread, deadline_ns);
+    ax_result result = wait_check(thread, deadline_ns);
     if (result == AX_OK)
         result = wait_start(&thread->watch, object, (uint32_t)mask, thread);
     return result != AX_OK ? result : thread_block(thread, BLOCK_WAIT, deadline_ns);
@@ -114,10 +112,8 @@ static ax_result wait_decode(struct thread *thread, uint64_t count, struct wait_
     for (unsigned i = 0; i < set->count; i++) {
         struct ax_wait_item item;
         memcpy(&item, thread->page->buffer + i * sizeof(item), sizeof(item));
-        ax_result result = handle_lookup(thread->process, item.handle, AX_TYPE_NONE, AX_RIGHT_WAIT,
-                                         &set->objects[i]);
-        if (result != AX_OK)
-            return result;
+        TRY(handle_lookup(thread->process, item.handle, AX_TYPE_NONE, AX_RIGHT_WAIT,
+                          &set->objects[i]));
         if (item.mask == 0)
             return AX_ERR_ARGUMENT;
         set->masks[i] = item.mask;
@@ -144,14 +140,11 @@ static unsigned wait_find(struct thread *thread, const struct wait_set *set)
 static ax_result wait_start_all(struct thread *thread, const struct wait_set *set)
 {
     void *memory;
-    ax_result result =
-        heap_alloc(thread->process->account, set->count * sizeof(struct watch), &memory);
-    if (result != AX_OK)
-        return result;
+    TRY(heap_alloc(thread->process->account, set->count * sizeof(struct watch), &memory));
     thread->watches = memory;
     thread->wait_count = set->count;
     for (unsigned i = 0; i < set->count; i++) {
-        result = wait_start(&thread->watches[i], set->objects[i], set->masks[i], thread);
+        ax_result result = wait_start(&thread->watches[i], set->objects[i], set->masks[i], thread);
         if (result != AX_OK) {
             wait_stop(thread);
             return result;
@@ -164,13 +157,11 @@ ax_result sys_object_wait_many(struct thread *thread, const uint64_t arguments[5
 {
     uint64_t deadline_ns = arguments[1];
     struct wait_set set;
-    ax_result result = wait_decode(thread, arguments[0], &set);
-    if (result != AX_OK)
-        return result;
+    TRY(wait_decode(thread, arguments[0], &set));
     unsigned found = wait_find(thread, &set);
     if (found < set.count)
         return found;
-    result = wait_check(thread, deadline_ns);
+    ax_result result = wait_check(thread, deadline_ns);
     if (result == AX_ERR_TIMEOUT && set.count == 0) {
         ax_regs_set_result(&thread->user.regs, AX_ERR_TIMEOUT);
         sched_yield(thread);
