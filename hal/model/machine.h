@@ -23,7 +23,6 @@ struct model {
     uint32_t this_cpu;
     bool halted;
     uint64_t fail_countdown;
-    uint64_t fallible_calls;
     uint64_t spaces, users; /* created and not destroyed */
     uint32_t next_space;
     uint32_t translation_count;

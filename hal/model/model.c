@@ -186,14 +186,18 @@ void model_fail_after(uint64_t count)
     model->fail_countdown = count;
 }
 
-uint64_t model_fallible_calls(void)
+bool model_will_fail(void)
 {
-    return model->fallible_calls;
+    return model->fail_countdown != 0;
+}
+
+uint64_t model_memory_bytes(void)
+{
+    return model->config.memory_bytes;
 }
 
 bool model_fails(void)
 {
-    model->fallible_calls++;
     return model->fail_countdown != 0 && --model->fail_countdown == 0;
 }
 

@@ -75,8 +75,8 @@ bool model_irq_is_masked(uint32_t irq);
 
 /* The Nth call from now on of the functions of the machine that can fail fails once; 0: none. */
 void model_fail_after(uint64_t count);
-/* How many such calls there were. */
-uint64_t model_fallible_calls(void);
+/* It has not come to that yet. */
+bool model_will_fail(void);
 
 /*
  * What an access of user mode on that CPU does, with the CPU's TLB: true and core's address of the
@@ -98,6 +98,7 @@ struct model_translation {
 const struct model_translation *model_translations(size_t *count);
 const struct model_translation *model_tlb(uint32_t cpu, size_t *count);
 uint32_t model_space_id(const struct hal_space *space);
+uint64_t model_memory_bytes(void);
 /* Spaces and users created and not destroyed. */
 uint64_t model_spaces(void);
 uint64_t model_users(void);

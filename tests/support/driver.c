@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "driver_private.h"
 
 /* More steps than any test needs: beyond it something goes round in circles. */
@@ -140,6 +141,8 @@ void driver_start(const struct driver_config *given)
     model_create(config);
     driver.exists = true;
     core_init();
+    driver.memory_bytes = model_memory_bytes();
+    driver.limit_bytes = kernel->root_account->limit_bytes;
     kernel->fast_ipc = !driver.config.slow_ipc;
     for (uint32_t cpu = 0; cpu < kernel->cpu_count; cpu++) {
         model_cpu_set(cpu);
@@ -348,12 +351,16 @@ void *driver_touch(struct thread *thread, uint64_t address, uint32_t access)
 void driver_fail_after(uint64_t count)
 {
     kernel->fail_countdown = count;
+}
+
+void driver_fail_machine_after(uint64_t count)
+{
     model_fail_after(count);
 }
 
 bool driver_has_failed(void)
 {
-    return kernel->fail_countdown == 0;
+    return kernel->fail_countdown == 0 && !model_will_fail();
 }
 
 struct driver_snapshot {

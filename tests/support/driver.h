@@ -117,9 +117,12 @@ void driver_slice_end(uint32_t cpu);
 /* ---- Memory that runs out ---------------------------------------------------------------------
  */
 
-/* The Nth allocation of core, or of the machine, from now on fails once; 0: none. */
+/* The Nth allocation of core from now on fails once; 0: none. */
 void driver_fail_after(uint64_t count);
-/* False when that failure has not come about: N was larger than the number of allocations. */
+/* The same for the functions of the machine that can fail. */
+void driver_fail_machine_after(uint64_t count);
+/* Whether the failure that was ordered has come about; if not, N was larger than the number of
+ * allocations. */
 bool driver_has_failed(void);
 
 /* ---- The end of the machine -------------------------------------------------------------------

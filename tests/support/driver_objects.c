@@ -33,6 +33,9 @@ struct account *driver_account(uint64_t bytes, uint64_t objects)
     kernel_lock();
     expect(account_make(kernel->root_account, bytes, objects, &account), "account_make");
     kernel_unlock();
+    if (driver.account_count == sizeof(driver.accounts) / sizeof(driver.accounts[0]))
+        driver_fail("too many accounts");
+    driver.accounts[driver.account_count++] = account;
     return account;
 }
 

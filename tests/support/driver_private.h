@@ -7,6 +7,11 @@
 struct driver {
     struct driver_config config;
     bool exists;
+    uint64_t memory_bytes;        /* of the machine */
+    uint64_t limit_bytes;         /* of all accounts together */
+    struct account *accounts[64]; /* made by driver_account, which holds a ref on each */
+    unsigned account_count;
+    uint32_t space_cache; /* invariants_space.c */
 
     /* What user mode does next on a CPU. */
     bool armed;
