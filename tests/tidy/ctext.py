@@ -43,6 +43,11 @@ def bare(text):
     return TOKEN.sub(blank, text)
 
 
+def code_lines(text):
+    """How many lines have something on them that is not a comment."""
+    return sum(1 for line in without_comments(text).split("\n") if line.strip())
+
+
 def includes(text):
     """(line, '<' or '"', name) for each include."""
     code = without_comments(text)
