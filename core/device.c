@@ -130,7 +130,7 @@ static ax_result device_memory_make(struct device *device, bool is_dma, uint64_t
         made->flags = AX_MEMORY_CONTIGUOUS;
         ax_result result = memory_fill(made, account);
         if (result != AX_OK) {
-            object_unref(&made->object);
+            object_discard(&made->object, sizeof(*made));
             return result;
         }
     } else {

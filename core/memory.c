@@ -303,7 +303,7 @@ ax_result sys_memory_create(struct thread *thread, const uint64_t arguments[5])
     return place_new(&place, &memory->object, AX_RIGHT_ALL);
 
 drop:
-    object_unref(&memory->object);
+    object_discard(&memory->object, sizeof(*memory));
 cancel:
     place_cancel(&place);
     return result;

@@ -27,6 +27,13 @@ void object_free(struct object *object, size_t size_bytes)
     heap_free(object->account, object, size_bytes);
 }
 
+void object_discard(struct object *object, size_t size_bytes)
+{
+    ASSERT(object->refs == 1);
+    object->refs = 0;
+    object_free(object, size_bytes);
+}
+
 void object_ref(struct object *object)
 {
     ASSERT(object->refs > 0 && object->refs < UINT32_MAX);

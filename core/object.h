@@ -36,6 +36,10 @@ void object_init(struct object *object, enum ax_type type, struct account *accou
 /* Gives back the memory of an object with refs 0: the last thing its work function does. */
 void object_free(struct object *object, size_t size_bytes);
 
+/* Gives back at once an object that was just made and that nobody knows yet: a call that failed
+ * leaves no queued work, which would make it look worth trying again. */
+void object_discard(struct object *object, size_t size_bytes);
+
 void object_ref(struct object *object);
 void object_unref(struct object *object);
 

@@ -62,13 +62,6 @@ static ax_result thread_reply(struct thread *thread)
     return AX_OK;
 }
 
-/* A new object that nobody has seen. */
-static void object_discard(struct object *object, size_t size_bytes)
-{
-    object->refs = 0;
-    object_free(object, size_bytes);
-}
-
 static void thread_init(struct thread *thread, struct process *process, uint64_t label,
                         uint8_t priority)
 {
