@@ -48,6 +48,7 @@ void binding_remove(struct binding *binding)
     struct object *object = binding->watch.object;
     watch_stop(&binding->watch);
     list_remove(&binding->in_endpoint);
+    binding->endpoint->binding_count--;
     list_remove(&binding->ready);
     ASSERT(object->binding == binding);
     object->binding = NULL;
@@ -58,6 +59,8 @@ void binding_remove(struct binding *binding)
 static ax_result binding_make(struct endpoint *endpoint, struct object *object, uint32_t mask,
                               uint64_t cookie, struct account *account)
 {
+    if (endpoint->binding_count == BINDINGS_MAX)
+        return AX_ERR_LIMIT;
     void *memory;
     TRY(heap_alloc(account, sizeof(struct binding), &memory));
     struct binding *binding = memory;
@@ -74,6 +77,7 @@ static ax_result binding_make(struct endpoint *endpoint, struct object *object, 
     list_init(&binding->in_endpoint);
     list_init(&binding->ready);
     list_append(&endpoint->bindings, &binding->in_endpoint);
+    endpoint->binding_count++;
     if ((object->signals & mask) != 0)
         binding_notify(binding, object->signals & mask);
     return AX_OK;

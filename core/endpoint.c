@@ -247,6 +247,7 @@ static ax_result receive(struct thread *thread, struct endpoint *endpoint, uint6
     }
     if (result != AX_OK) {
         handle_unpromise(thread->process, thread->accept + 1);
+        endpoint_update(endpoint); /* bound events that are over were passed by */
         return result;
     }
     result = thread_block(thread, BLOCK_RECEIVE, deadline_ns);

@@ -25,6 +25,7 @@ struct endpoint {
     struct tree sessions;       /* by badge: open and closed, not retired */
     struct list closed;         /* struct session.in_closed: closes to announce, in order */
     struct list bindings;       /* struct binding.in_endpoint */
+    uint32_t binding_count;
     struct list ready_bindings; /* struct binding.ready */
     uint64_t next_order;
     uint64_t interrupt_count; /* RECEIVED calls in their holders' lists of interrupts to tell */

@@ -9,6 +9,8 @@ struct event {
     struct object object;
 };
 
+#define BINDINGS_MAX 256 /* an endpoint: a new instance of its server gets them all at once */
+
 /* At most one an object; it goes with its endpoint. */
 struct binding {
     struct list in_endpoint; /* endpoint->bindings */
