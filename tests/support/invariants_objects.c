@@ -350,6 +350,15 @@ static void account_check(const struct account *account, const struct found *at)
     INVARIANT_OF(&account->object, account->used_objects <= account->limit_objects);
 }
 
+/* DMA memory, or a device made at boot, that waits for a reset. */
+static bool is_quarantined(const struct object *object)
+{
+    if (object->type == AX_TYPE_MEMORY)
+        return list_is_linked(&((const struct memory *)object)->quarantine);
+    return object->type == AX_TYPE_DEVICE &&
+           !list_is_empty(&((const struct device *)object)->quarantine);
+}
+
 void census_check_objects(void)
 {
     const struct object *object;
@@ -360,8 +369,8 @@ void census_check_objects(void)
             driver_fail("object %llu of type %u has %u refs, %u were found",
                         (unsigned long long)object->id, object->type, object->refs, at->refs);
         INVARIANT_OF(object, object->handles == at->handles);
-        INVARIANT_OF(object,
-                     object->refs != 0 || object->work_queued || object->type == AX_TYPE_ACCOUNT);
+        INVARIANT_OF(object, object->refs != 0 || object->work_queued ||
+                                 object->type == AX_TYPE_ACCOUNT || is_quarantined(object));
         if (object->type == AX_TYPE_ENDPOINT)
             INVARIANT_OF(object,
                          ((const struct endpoint *)object)->receive_handles == at->receivers);

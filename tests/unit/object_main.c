@@ -18,6 +18,13 @@ int main(void)
     suite_add_tcase(suite, queue_control_tests());
     suite_add_tcase(suite, queue_wait_tests());
     suite_add_tcase(suite, queue_nested_tests());
+    suite_add_tcase(suite, object_binding_tests());
+    suite_add_tcase(suite, irq_create_tests());
+    suite_add_tcase(suite, device_calls_tests());
+    suite_add_tcase(suite, device_memory_tests());
+    suite_add_tcase(suite, system_control_tests());
+    suite_add_tcase(suite, system_halt_tests());
+    suite_add_tcase(suite, info_object_tests());
 
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

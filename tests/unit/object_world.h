@@ -7,6 +7,7 @@
 #include <tests/support/driver.h>
 
 #include "account.h"
+#include "device.h"
 #include "handle.h"
 #include "heap.h"
 #include "object.h"
@@ -76,3 +77,10 @@ TCase *timer_set_tests(void);
 TCase *queue_control_tests(void);
 TCase *queue_wait_tests(void);
 TCase *queue_nested_tests(void);
+TCase *object_binding_tests(void);
+TCase *irq_create_tests(void);
+TCase *device_calls_tests(void);
+TCase *device_memory_tests(void);
+TCase *system_control_tests(void);
+TCase *system_halt_tests(void);
+TCase *info_object_tests(void);
