@@ -346,10 +346,9 @@ ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5])
     uint32_t mask = (uint32_t)arguments[3];
     switch (op) {
     case AX_QUEUE_ADD:
-        ax_result result = handle_lookup(thread->process, (ax_handle)arguments[2], AX_TYPE_NONE,
-                                         AX_RIGHT_WAIT, &object);
-        return result != AX_OK ? result
-                               : queue_add(queue, object, (uint32_t)mode, mask, arguments[4]);
+        TRY(handle_lookup(thread->process, (ax_handle)arguments[2], AX_TYPE_NONE, AX_RIGHT_WAIT,
+                          &object));
+        return queue_add(queue, object, (uint32_t)mode, mask, arguments[4]);
     case AX_QUEUE_CHANGE: return queue_change(queue, (uint32_t)mode, mask, arguments[4]);
     case AX_QUEUE_REMOVE: {
         struct member *member = member_find(queue, arguments[4]);
