@@ -137,7 +137,7 @@ void sched_remove(struct thread *thread)
         thread->cpu->next = NULL;
 }
 
-void sched_yield(struct thread *thread)
+void sched_give_way(struct thread *thread)
 {
     ASSERT(thread->state == THREAD_RUNNING && thread->cpu == cpu_this());
     thread->state = THREAD_READY;

@@ -38,7 +38,7 @@ void sched_ready(struct thread *thread);
 /* Takes a READY thread out of wherever it waits to run (it ended). */
 void sched_remove(struct thread *thread);
 /* The running thread of this CPU goes on to be READY, behind its equals (yield). */
-void sched_yield(struct thread *thread);
+void sched_give_way(struct thread *thread);
 /* A direct switch: the blocked thread becomes READY and runs next here, if it may run here and
  * nothing better is ready. */
 void sched_switch_to(struct thread *thread);

@@ -164,7 +164,7 @@ ax_result sys_object_wait_many(struct thread *thread, const uint64_t arguments[5
     ax_result result = wait_check(thread, deadline_ns);
     if (result == AX_ERR_TIMEOUT && set.count == 0) {
         ax_regs_set_result(&thread->user.regs, AX_ERR_TIMEOUT);
-        sched_yield(thread);
+        sched_give_way(thread);
         return RESULT_NONE;
     }
     if (result == AX_OK && set.count > 0)
