@@ -138,7 +138,7 @@ void root_start(void)
 {
     const struct hal_boot *boot = hal_boot();
     struct root *root = &kernel->root;
-    if (boot->module_count == 0)
+    if (boot->module_count == 0 || boot->module_bytes[0] == 0)
         root_halt("there is no image");
     root->image = hal_window(boot->modules[0].base);
     root->image_bytes = boot->module_bytes[0];
@@ -161,10 +161,13 @@ void root_restart(struct process *process, enum ax_cause cause, uint32_t fault, 
 {
     struct root *root = &kernel->root;
     uint64_t now_ns = hal_time_ns();
+    struct thread *current = cpu_this()->current;
+    if (current != NULL && current->process == process)
+        thread_end(current, cause, 0); /* it must not go on; the others may for a moment */
+    if (root->step != ROOT_RUNS)
+        return; /* another thread of the same instance */
     log_line("root task died: cause %u, fault %u at %#llx", (unsigned)cause, fault,
              (unsigned long long)address);
-    if (root->step != ROOT_RUNS)
-        root_halt("died while it was started anew");
     if (root->page->root_restarts != 0 && now_ns - root->died_ns < ROOT_LIFE_NS)
         root_halt("died twice within a second");
     root->died_ns = now_ns;
@@ -172,9 +175,6 @@ void root_restart(struct process *process, enum ax_cause cause, uint32_t fault, 
     kernel->counters.root_restarts++;
     root->step = ROOT_ENDS;
     process->personality = (struct ax_personality){0};
-    struct thread *current = cpu_this()->current;
-    if (current != NULL && current->process == process && current->state != THREAD_ENDED)
-        thread_end(current, cause, 0); /* it must not go on; the others may for a moment */
     object_work(&process->object);
 }
 

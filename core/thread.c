@@ -291,7 +291,7 @@ void thread_left(struct thread *thread)
     if (process->state == PROCESS_OPEN && process->live_threads == 0 &&
         !root_is_restarting(process))
         process_end(process, thread->cause, AX_FAULT_NONE, thread->code, 0);
-    else if (process->state == PROCESS_OPEN)
+    if (process->state == PROCESS_OPEN) /* the root task stays open */
         thread_release(thread);
 }
 
