@@ -9,7 +9,7 @@
 #include "space.h"
 
 /* Most waiting frames that one call of frame_reclaim frees. */
-#define RECLAIM_PORTION (16 * WORK_PORTION)
+#define RECLAIM_PORTION (8 * WORK_PORTION)
 
 void frame_init(struct frame *all, uint64_t base_page, uint64_t page_count)
 {

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* Freed frames wait until no CPU can use a translation to them; changes of spaces are numbered. */
+#include "memory_tests.h"
+#include "memory_world.h"
+
+static struct frame *must_alloc(void)
+{
+    struct frame *frame;
+    expect(frame_alloc(NULL, 0, &frame), AX_OK);
+    return frame;
+}
+
+/* What one CPU does before it enters user mode. */
+static unsigned sync_all(void)
+{
+    uint64_t until = kernel->frames.changes, change;
+    unsigned count = 0;
+    struct process *process;
+    while ((process = space_sync_begin(until, &change)) != NULL) {
+        space_sync_end(process, change);
+        count++;
+    }
+    return count;
+}
+
+START_TEST(without_changes_a_frame_is_free_at_once)
+{
+    kernel_lock();
+    uint64_t free_count = kernel->frames.free_count;
+    frame_unref(must_alloc());
+    ck_assert_uint_eq(kernel->frames.free_count, free_count);
+    ck_assert_uint_eq(kernel->frames.waiting_count, 0);
+    kernel_unlock();
+}
+END_TEST
+
+START_TEST(a_frame_freed_after_a_change_waits_for_it)
+{
+    kernel_lock();
+    uint64_t free_count = kernel->frames.free_count;
+    struct frame *frame = must_alloc();
+    space_dirty(world.process);
+    frame_unref(frame);
+    ck_assert_uint_eq(kernel->frames.free_count, free_count - 1);
+    ck_assert_uint_eq(kernel->frames.waiting_count, 1);
+    ck_assert(!frame_reclaim());
+    ck_assert_uint_eq(sync_all(), 1);
+    ck_assert(frame_reclaim());
+    ck_assert_uint_eq(kernel->frames.free_count, free_count);
+    ck_assert_uint_eq(kernel->frames.waiting_count, 0);
+    ck_assert(!frame_reclaim());
+    kernel_unlock();
+}
+END_TEST
+
+START_TEST(a_charge_ends_though_the_frame_waits)
+{
+    kernel_lock();
+    uint64_t used_bytes = world.account->used_bytes;
+    struct frame *frame;
+    expect(frame_alloc(world.account, 0, &frame), AX_OK);
+    space_dirty(world.process);
+    frame_unref(frame);
+    ck_assert_uint_eq(world.account->used_bytes, used_bytes);
+    sync_all();
+    frame_reclaim();
+    kernel_unlock();
+}
+END_TEST
+
+START_TEST(a_frame_does_not_wait_for_later_changes)
+{
+    kernel_lock();
+    struct frame *early = must_alloc(), *late = must_alloc();
+    space_dirty(world.process);
+    frame_unref(early);
+    ck_assert(!frame_reclaim()); /* now it waits for the change so far */
+    uint64_t change;
+    struct process *process = space_sync_begin(kernel->frames.changes, &change);
+    space_dirty(world.other);
+    frame_unref(late);
+    space_sync_end(process, change);
+    ck_assert(frame_reclaim());
+    ck_assert_uint_eq(kernel->frames.waiting_count, 1);
+    ck_assert_int_eq(early->state == FRAME_WAITING, false);
+    ck_assert_int_eq(late->state, FRAME_WAITING);
+    ck_assert_uint_eq(sync_all(), 1);
+    ck_assert(frame_reclaim());
+    ck_assert_uint_eq(kernel->frames.waiting_count, 0);
+    kernel_unlock();
+}
+END_TEST
+
+START_TEST(many_waiting_frames_are_freed_in_portions)
+{
+    kernel_lock();
+    struct list taken;
+    list_init(&taken);
+    for (unsigned i = 0; i < 600; i++)
+        list_append(&taken, &must_alloc()->link);
+    space_dirty(world.process);
+    struct list *node;
+    while ((node = list_first(&taken)) != NULL) {
+        list_remove(node);
+        frame_unref(list_entry(node, struct frame, link));
+    }
+    sync_all();
+    ck_assert(frame_reclaim());
+    ck_assert_uint_gt(kernel->frames.waiting_count, 0);
+    while (kernel->frames.waiting_count > 0)
+        ck_assert(frame_reclaim());
+    kernel_unlock();
+}
+END_TEST
+
+START_TEST(a_change_holds_its_process_until_it_is_in_force)
+{
+    kernel_lock();
+    uint32_t refs = world.process->object.refs;
+    space_dirty(world.process);
+    space_dirty(world.process);
+    ck_assert_uint_eq(world.process->object.refs, refs + 1);
+    ck_assert_uint_eq(sync_all(), 1);
+    ck_assert_uint_eq(world.process->object.refs, refs);
+    kernel_unlock();
+}
+END_TEST
+
+START_TEST(every_cpu_sees_to_a_change_that_is_not_yet_in_force)
+{
+    kernel_lock();
+    uint64_t first, second;
+    space_dirty(world.process);
+    uint64_t until = kernel->frames.changes;
+    /* Neither can go on before the sync that it began itself is over. */
+    ck_assert_ptr_eq(space_sync_begin(until, &first), world.process);
+    ck_assert_ptr_eq(space_sync_begin(until, &second), world.process);
+    ck_assert(!space_is_synced(until));
+    space_sync_end(world.process, first);
+    ck_assert(space_is_synced(until));
+    ck_assert_ptr_null(space_sync_begin(until, &first));
+    space_sync_end(world.process, second);
+    kernel_unlock();
+}
+END_TEST
+
+START_TEST(a_change_made_during_a_sync_needs_another)
+{
+    kernel_lock();
+    uint64_t change;
+    space_dirty(world.process);
+    struct process *process = space_sync_begin(kernel->frames.changes, &change);
+    space_dirty(world.process);
+    uint64_t until = kernel->frames.changes;
+    space_sync_end(process, change);
+    ck_assert(space_is_synced(change));
+    ck_assert(!space_is_synced(until));
+    /* Who only needs the first change has nothing left to do. */
+    ck_assert_ptr_null(space_sync_begin(change, &change));
+    ck_assert_uint_eq(sync_all(), 1);
+    ck_assert(space_is_synced(until));
+    kernel_unlock();
+}
+END_TEST
+
+START_TEST(a_process_without_a_machine_space_has_no_changes)
+{
+    struct process *stash = driver_process();
+    kernel_lock();
+    uint64_t changes = kernel->frames.changes;
+    space_dirty(stash);
+    space_hide(stash, AX_USER_START, 1);
+    ck_assert_uint_eq(kernel->frames.changes, changes);
+    kernel_unlock();
+}
+END_TEST
+
+/* A process of its own, with machine space and no thread. */
+static struct process *spaced_process(void)
+{
+    struct process *process = NULL;
+    expect(process_make(world.account, &process), AX_OK);
+    expect(space_create(process), AX_OK);
+    expect(space_create(process), AX_OK); /* once made it stays */
+    return process;
+}
+
+START_TEST(a_space_that_is_being_synced_is_destroyed_after_it)
+{
+    uint64_t spaces = model_spaces();
+    kernel_lock();
+    struct process *process = spaced_process();
+    ck_assert_uint_eq(model_spaces(), spaces + 1);
+    uint64_t change;
+    space_dirty(process);
+    ck_assert_ptr_eq(space_sync_begin(kernel->frames.changes, &change), process);
+    space_destroy(process);
+    ck_assert_uint_eq(model_spaces(), spaces + 1);
+    ck_assert(space_is_synced(kernel->frames.changes));
+    space_sync_end(process, change);
+    ck_assert_uint_eq(model_spaces(), spaces);
+    ck_assert_uint_eq(process->space.table_pages, 0);
+    space_destroy(process); /* there is none any more */
+    object_unref(&process->object);
+    kernel_unlock();
+    driver_settle();
+}
+END_TEST
+
+START_TEST(a_destroyed_space_has_nothing_to_sync)
+{
+    kernel_lock();
+    struct process *process = spaced_process();
+    space_dirty(process);
+    space_destroy(process);
+    ck_assert_uint_eq(sync_all(), 0);
+    object_unref(&process->object);
+    kernel_unlock();
+    driver_settle();
+}
+END_TEST
+
+START_TEST(a_space_is_made_or_not)
+{
+    struct process *process = driver_process();
+    uint64_t used_bytes = kernel->root_account->used_bytes, spaces = model_spaces();
+    kernel_lock();
+    ax_result result = AX_ERR_MEMORY;
+    for (unsigned n = 1; result != AX_OK; n++) {
+        ck_assert_uint_lt(n, 20);
+        driver_fail_after(n);
+        result = space_create(process);
+        driver_fail_after(0);
+        if (result != AX_OK) {
+            expect(result, AX_ERR_MEMORY);
+            ck_assert_uint_eq(kernel->root_account->used_bytes, used_bytes);
+            ck_assert_uint_eq(model_spaces(), spaces);
+        }
+    }
+    kernel_unlock();
+    ck_assert_uint_eq(model_spaces(), spaces + 1);
+}
+END_TEST
+
+TCase *frame_wait_tests(void)
+{
+    TCase *tcase = world_case("frame_wait");
+    tcase_add_test(tcase, without_changes_a_frame_is_free_at_once);
+    tcase_add_test(tcase, a_frame_freed_after_a_change_waits_for_it);
+    tcase_add_test(tcase, a_charge_ends_though_the_frame_waits);
+    tcase_add_test(tcase, a_frame_does_not_wait_for_later_changes);
+    tcase_add_test(tcase, many_waiting_frames_are_freed_in_portions);
+    tcase_add_test(tcase, a_change_holds_its_process_until_it_is_in_force);
+    tcase_add_test(tcase, every_cpu_sees_to_a_change_that_is_not_yet_in_force);
+    tcase_add_test(tcase, a_change_made_during_a_sync_needs_another);
+    tcase_add_test(tcase, a_process_without_a_machine_space_has_no_changes);
+    tcase_add_test(tcase, a_space_that_is_being_synced_is_destroyed_after_it);
+    tcase_add_test(tcase, a_destroyed_space_has_nothing_to_sync);
+    tcase_add_test(tcase, a_space_is_made_or_not);
+    return tcase;
+}

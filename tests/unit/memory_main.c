@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#include "memory_tests.h"
+
+#include <stdlib.h>
+
+int main(void)
+{
+    TCase *(*const cases[])(void) = {
+        account_calls_tests, frame_alloc_tests,   frame_wait_tests,    heap_alloc_tests,
+        memory_tree_tests,   memory_create_tests, memory_resize_tests, space_map_tests,
+    };
+    Suite *suite = suite_create("memory");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        suite_add_tcase(suite, cases[i]());
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
