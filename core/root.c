@@ -166,7 +166,7 @@ void root_restart(struct process *process, enum ax_cause cause, uint32_t fault, 
         thread_end(current, cause, 0); /* it must not go on; the others may for a moment */
     if (root->step != ROOT_RUNS)
         return; /* another thread of the same instance */
-    log_line("root task died: cause %u, fault %u at %#llx", (unsigned)cause, fault,
+    log_line("root task died: cause %u, fault %u at 0x%llx", (unsigned)cause, fault,
              (unsigned long long)address);
     if (root->page->root_restarts != 0 && now_ns - root->died_ns < ROOT_LIFE_NS)
         root_halt("died twice within a second");

@@ -72,7 +72,7 @@ static void add_range(struct hal_boot *boot, uint64_t first_page, uint64_t end_p
                            .size_bytes = (end_page - first_page) * AX_PAGE_SIZE};
 }
 
-/* Modules go to the top of RAM; a hole, if there is one, to the middle of the rest. */
+/* Modules go to the top of RAM. */
 static void boot_data_make(const struct model_config *config)
 {
     struct hal_boot *boot = &model->boot;
@@ -88,7 +88,7 @@ static void boot_data_make(const struct model_config *config)
         boot->module_bytes[i] = bytes;
     }
     boot->module_count = config->module_count;
-    uint64_t hole = end_page / 2;
+    uint64_t hole = config->hole_start != 0 ? config->hole_start : end_page / 2;
     add_range(boot, 0, hole);
     add_range(boot, hole + config->hole_pages, end_page);
     if (config->hole_pages == 0) { /* one range after all */

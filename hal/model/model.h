@@ -22,8 +22,8 @@ struct model_hooks {
     void (*sync)(void *context, struct hal_space *space);
     /* Called by hal_cpu_start; NULL: it answers true and the test steps the CPU. */
     bool (*start)(void *context, uint32_t cpu);
-    /* A CPU spins (hal_cpu_pause) or has nothing to wait for: lets the others run. NULL: spinning is
-     * an error, as nobody else could ever end it. */
+    /* A CPU spins (hal_cpu_pause) or has nothing to wait for: lets the others run. NULL: spinning
+     * is an error, as nobody else could ever end it. */
     void (*others)(void *context, uint32_t cpu);
     /* Called first by hal_halt and assert_failed; may longjmp away. */
     void (*halt)(void *context, int code);
@@ -35,7 +35,8 @@ struct model_hooks {
 struct model_config {
     uint32_t cpu_count;    /* 0: 1 */
     uint64_t memory_bytes; /* RAM, modules included; 0: 4 MiB */
-    uint64_t hole_pages;   /* so many pages in the middle of RAM are not usable */
+    uint64_t hole_pages;   /* so many pages of RAM are not usable */
+    uint64_t hole_start;   /* from this page on; 0: in the middle */
     uint64_t vector_bytes; /* of each thread's vector area */
     uint32_t irq_count;
     uint32_t translations; /* most that the machine holds; 0: 4096. Full: hal_space_map fails */

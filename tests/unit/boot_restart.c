@@ -296,6 +296,40 @@ START_TEST(restart_is_cut_in_portions)
 }
 END_TEST
 
+/* So is a large image. */
+START_TEST(large_image_is_loaded_in_portions)
+{
+    enum { PAGES = 3 * WORK_PORTION };
+    static union {
+        struct ax_root_image header;
+        char bytes[(PAGES + 1) * AX_PAGE_SIZE];
+    } image;
+    memset(&image, 0x33, sizeof(image));
+    image.header = (struct ax_root_image){.magic = AX_ROOT_MAGIC,
+                                          .entry = 0x400000,
+                                          .segment_count = 1,
+                                          .segments = {{.address = 0x400000,
+                                                        .offset = AX_PAGE_SIZE,
+                                                        .file_bytes = PAGES * AX_PAGE_SIZE,
+                                                        .size_bytes = PAGES * AX_PAGE_SIZE,
+                                                        .prot = AX_PROT_READ | AX_PROT_EXECUTE}}};
+    struct driver_config config = {.model = {.memory_bytes = UINT64_C(8) << 20}, .manual = true};
+    config.model.modules[0] = &image;
+    config.model.module_bytes[0] = sizeof(image);
+    config.model.module_count = 1;
+    driver_start(&config);
+    die(driver_root_thread());
+    unsigned steps = 0;
+    for (; root_is_restarting(driver_root()); steps++)
+        driver_step(0);
+    ck_assert_uint_ge(steps, PAGES / WORK_PORTION - 1);
+    char last = 0;
+    driver_read(driver_root(), 0x400000 + PAGES * AX_PAGE_SIZE - 1, &last, 1);
+    ck_assert_int_eq(last, 0x33);
+    machine_stop();
+}
+END_TEST
+
 TCase *boot_restart_tests(void)
 {
     TCase *tcase = tcase_create("boot_restart");
@@ -313,5 +347,6 @@ TCase *boot_restart_tests(void)
     tcase_add_test(tcase, received_calls_are_kept);
     tcase_add_test(tcase, personality_is_forgotten);
     tcase_add_test(tcase, restart_is_cut_in_portions);
+    tcase_add_test(tcase, large_image_is_loaded_in_portions);
     return tcase;
 }

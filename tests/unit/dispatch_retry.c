@@ -74,6 +74,12 @@ START_TEST(corpse_of_another_account_is_left_alone)
 }
 END_TEST
 
+static struct hal_event call_of(enum ax_call number, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    return (struct hal_event){.kind = HAL_EVENT_CALL,
+                              .call = {.number = number, .arguments = {a0, a1, a2}}};
+}
+
 /* What queued work will give back counts as there. */
 START_TEST(pending_work_is_done_first)
 {
@@ -84,17 +90,58 @@ START_TEST(pending_work_is_done_first)
     driver_settle();
     pages_fill(first, thread);
     struct process *second = driver_process_of(account);
-    struct thread *other = driver_thread(second);
+    struct thread *other = driver_thread_with(second, 20, 0);
     driver_settle();
+    ck_assert(runs(other));
     end_now(first);
     first->released = true; /* its memory goes as soon as it has ended */
     ck_assert(work_is_pending());
-    const uint64_t arguments[5] = {0, 2 * SMALL_BYTES - 60000, 1, 0};
-    struct hal_event event = {.kind = HAL_EVENT_CALL, .call = {.number = AX_CALL_ACCOUNT_CREATE}};
-    memcpy(event.call.arguments, arguments, sizeof(arguments));
-    driver_event(other, &event);
+    struct hal_event event = call_of(AX_CALL_ACCOUNT_CREATE, 0, 2 * SMALL_BYTES - 60000, 1);
+    uint64_t restarts = kernel->counters.restarts;
+    cpu_handle(&kernel->cpus[0], &event);
+    expect(driver_answer(other), DRIVER_RESTART);
+    ck_assert_uint_eq(kernel->counters.restarts, restarts + 1);
+    cpu_prepare(&kernel->cpus[0]);
     driver_settle();
     ck_assert_int_gt(driver_answer(other), 0);
+    machine_stop();
+}
+END_TEST
+
+/* So do frames that wait until no CPU can use them any more. */
+START_TEST(waiting_frames_count)
+{
+    struct driver_config config = {.model = {.cpu_count = 2, .memory_bytes = UINT64_C(1) << 20},
+                                   .manual = true};
+    driver_start(&config);
+    sleep_for_ever(driver_root_thread());
+    struct process *process = driver_process();
+    struct thread *here = driver_thread(process), *there = driver_thread(process);
+    pin(here, 1);
+    pin(there, 2);
+    driver_settle();
+    uint64_t pages = kernel->frames.free_count;
+    driver_map(process, 0x500000, pages, AX_PROT_READ | AX_PROT_WRITE);
+    uint64_t page = 0;
+    for (; kernel->frames.free_count > 0; page++)
+        ck_assert_ptr_nonnull(driver_touch(here, 0x500000 + page * AX_PAGE_SIZE, AX_PROT_WRITE));
+    struct hal_event unmap = call_of(AX_CALL_MEMORY_UNMAP, 0, 0x500000, 8 * AX_PAGE_SIZE);
+    cpu_handle(&kernel->cpus[0], &unmap);
+    ck_assert_uint_gt(kernel->frames.waiting_count, 0);
+    model_cpu_set(1);
+    struct hal_event make = call_of(AX_CALL_MEMORY_CREATE, 4, AX_MEMORY_CONTIGUOUS, 0);
+    while (work_is_pending()) {
+        kernel_lock();
+        work_run(WORK_PORTION);
+        kernel_unlock();
+    }
+    cpu_handle(&kernel->cpus[1], &make);
+    expect(driver_answer(there), DRIVER_RESTART);
+    cpu_prepare(&kernel->cpus[1]);
+    model_cpu_set(0);
+    cpu_prepare(&kernel->cpus[0]);
+    driver_settle();
+    ck_assert_int_gt(driver_answer(there), 0);
     machine_stop();
 }
 END_TEST
@@ -151,6 +198,7 @@ TCase *dispatch_retry_tests(void)
     tcase_add_test(tcase, corpse_gives_its_memory);
     tcase_add_test(tcase, corpse_of_another_account_is_left_alone);
     tcase_add_test(tcase, pending_work_is_done_first);
+    tcase_add_test(tcase, waiting_frames_count);
     tcase_add_test(tcase, machine_memory_comes_from_corpses);
     tcase_add_test(tcase, memory_error_is_answered_at_the_end);
     return tcase;

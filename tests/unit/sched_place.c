@@ -294,6 +294,157 @@ START_TEST(switch_respects_affinity)
 }
 END_TEST
 
+/* The client's call is handled, but its CPU has not chosen the next thread yet. */
+static void call_handled(const struct service *service)
+{
+    struct hal_event event = {.kind = HAL_EVENT_CALL,
+                              .call = {.number = AX_CALL_CALL, .arguments = {service->session}}};
+    struct cpu *cpu = service->client->cpu;
+    ck_assert(runs(service->client));
+    model_cpu_set(cpu->id);
+    cpu_handle(cpu, &event);
+    ck_assert_ptr_eq(cpu->next, service->server);
+}
+
+static void prepare_now(struct cpu *cpu)
+{
+    cpu_prepare(cpu);
+    model_cpu_set(0);
+    driver_settle();
+}
+
+START_TEST(next_thread_may_end_before_it_runs)
+{
+    machine_start_manual(1);
+    struct service service = service_start(16, 16);
+    driver_settle();
+    call_handled(&service);
+    kernel_lock();
+    thread_end(service.server, AX_CAUSE_KILLED, 0);
+    kernel_unlock();
+    ck_assert_ptr_null(kernel->cpus[0].next);
+    prepare_now(&kernel->cpus[0]);
+    ck_assert(runs(service.client)); /* nobody is left to answer */
+    expect(driver_answer(service.client), AX_ERR_PEER_CLOSED);
+    machine_stop();
+}
+END_TEST
+
+START_TEST(next_thread_may_be_suspended_before_it_runs)
+{
+    machine_start_manual(1);
+    struct service service = service_start(16, 16);
+    driver_settle();
+    call_handled(&service);
+    struct process *process = service.server->process;
+    process->suspended++;
+    with_lock(sched_hold, service.server);
+    prepare_now(&kernel->cpus[0]);
+    ck_assert(service.server->held);
+    process->suspended--;
+    with_lock(sched_release, service.server);
+    driver_settle();
+    ck_assert(runs(service.server));
+    machine_stop();
+}
+END_TEST
+
+START_TEST(next_thread_gives_way_to_a_better_one)
+{
+    machine_start_manual(1);
+    struct service service = service_start(16, 16);
+    driver_settle();
+    call_handled(&service);
+    struct thread *better = driver_thread_with(driver_process(), 30, 0);
+    prepare_now(&kernel->cpus[0]);
+    ck_assert(runs(better));
+    struct thread *equal = driver_thread_with(driver_process(), 16, 0);
+    sleep_for_ever(better);
+    ck_assert(runs(service.server)); /* still the first of its equals */
+    ck_assert(!runs(equal));
+    machine_stop();
+}
+END_TEST
+
+START_TEST(next_thread_may_get_another_priority)
+{
+    machine_start_manual(1);
+    struct service service = service_start(16, 16);
+    struct thread *between = driver_thread_with(driver_process(), 10, 0);
+    driver_settle();
+    call_handled(&service);
+    kernel_lock();
+    sched_set_priority(service.server, 5);
+    kernel_unlock();
+    prepare_now(&kernel->cpus[0]);
+    ck_assert(runs(between));
+    kernel_lock();
+    sched_set_priority(service.server, 16);
+    kernel_unlock();
+    driver_settle();
+    ck_assert(runs(service.server));
+    machine_stop();
+}
+END_TEST
+
+/* A server that only answers goes on itself; its client finds another CPU, or waits. */
+START_TEST(answer_alone_does_not_preempt)
+{
+    machine_start((uint32_t)_i);
+    struct service service = service_start(16, 16);
+    expect(kcall(service.client, AX_CALL_CALL, service.session), DRIVER_BLOCKED);
+    ck_assert(runs(service.server));
+    ax_handle reply = service.server->page->ipc.message.reply;
+    service.server->page->ipc.message.operation = 0;
+    expect(kcall(service.server, AX_CALL_REPLY_RECEIVE, reply, 0), AX_OK);
+    ck_assert(runs(service.server));
+    ck_assert_int_eq(runs(service.client), _i > 1);
+    expect(driver_answer(service.client), AX_OK);
+    machine_stop();
+}
+END_TEST
+
+START_TEST(suspended_client_is_answered)
+{
+    machine_start(1);
+    struct service service = service_start(16, 16);
+    expect(kcall(service.client, AX_CALL_CALL, service.session), DRIVER_BLOCKED);
+    expect(control(service.client->process, AX_PROCESS_SUSPEND), AX_OK);
+    ax_handle reply = service.server->page->ipc.message.reply;
+    service.server->page->ipc.message.operation = 0;
+    expect(kcall(service.server, AX_CALL_REPLY_RECEIVE, reply, service.endpoint), DRIVER_BLOCKED);
+    ck_assert(service.client->held);
+    expect(driver_answer(service.client), AX_OK);
+    expect(control(service.client->process, AX_PROCESS_RESUME), AX_OK);
+    ck_assert(runs(service.client));
+    machine_stop();
+}
+END_TEST
+
+/* A thief looks at a bounded number of threads. */
+START_TEST(thief_does_not_look_for_ever)
+{
+    machine_start(3);
+    struct process *process = driver_process();
+    struct thread *pinned = driver_thread_with(process, 30, 0);
+    pin(pinned, 1);
+    for (unsigned i = 0; i < 20; i++) {
+        struct thread *thread = driver_thread_with(process, 20, 0);
+        pin(thread, 1);
+    }
+    driver_settle();
+    ck_assert(runs_on(pinned, 0));
+    struct thread *last = driver_thread_with(process, 10, 0); /* to be stolen at once ... */
+    ck_assert(runs(last));
+    pin(last, 1);
+    last->affinity = UINT64_MAX; /* ... but hidden behind so many that may not be */
+    driver_step(1);
+    driver_step(2);
+    ck_assert(!runs(last));
+    machine_stop();
+}
+END_TEST
+
 TCase *sched_place_tests(void)
 {
     TCase *tcase = tcase_create("sched_place");
@@ -312,5 +463,12 @@ TCase *sched_place_tests(void)
     tcase_add_test(tcase, call_switches_to_the_server_directly);
     tcase_add_test(tcase, call_does_not_pass_a_better_thread);
     tcase_add_test(tcase, switch_respects_affinity);
+    tcase_add_test(tcase, next_thread_may_end_before_it_runs);
+    tcase_add_test(tcase, next_thread_may_be_suspended_before_it_runs);
+    tcase_add_test(tcase, next_thread_gives_way_to_a_better_one);
+    tcase_add_test(tcase, next_thread_may_get_another_priority);
+    tcase_add_loop_test(tcase, answer_alone_does_not_preempt, 1, 3);
+    tcase_add_test(tcase, suspended_client_is_answered);
+    tcase_add_test(tcase, thief_does_not_look_for_ever);
     return tcase;
 }
