@@ -20,7 +20,7 @@ void upcall_start(void)
     upcalls.page->personality_stack = UPCALL_STACK;
     uint64_t *values = (uint64_t *)(void *)upcalls.regs;
     for (unsigned i = 0; i < 16; i++)
-        values[i] = 0x1111111111111111 * i + 7;
+        values[i] = UINT64_C(0x1111111111111111) * i + 7;
     upcalls.regs->rsp = 0x7f1234567008;
     upcalls.regs->rip = 0x412345;
     upcalls.regs->fs_base = 0x7f0000001000;
