@@ -7,6 +7,7 @@ int main(void)
     suite_add_tcase(suite, cpu_loop_tests());
     suite_add_tcase(suite, cpu_lock_tests());
     suite_add_tcase(suite, cpu_sync_tests());
+    suite_add_tcase(suite, cpu_snapshot_tests());
     suite_add_tcase(suite, sched_priority_tests());
     suite_add_tcase(suite, sched_slice_tests());
     suite_add_tcase(suite, sched_place_tests());
