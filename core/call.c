@@ -110,7 +110,7 @@ void call_fail(struct call *call, enum ax_error error)
     object_ref(&endpoint->object);
     if (call->state == CALL_QUEUED)
         call_unqueue(call);
-    else
+    else if (call->state == CALL_RECEIVED)
         reply_detach(call->reply, false);
     handle_unpromise(thread->process, call->accept);
     call_clear(call, false);

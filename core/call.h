@@ -78,8 +78,8 @@ void call_queue(struct call *call);
 struct thread *call_thread(struct call *call);
 
 /*
- * Ends a call that was not answered by a server: QUEUED or RECEIVED (then the reply handle is
- * closed in the holder's table). Handles, loans, session go; the caller wakes with the error.
+ * Ends a call that was not answered by a server: QUEUED, RECEIVED (then the reply handle is closed
+ * in the holder's table), or detached from its reply already. Handles, loans, session go; the caller wakes with the error.
  */
 void call_fail(struct call *call, enum ax_error error);
 
