@@ -200,6 +200,31 @@ START_TEST(the_quarantine_of_a_device_without_parent_is_never_used_again)
 }
 END_TEST
 
+START_TEST(a_device_without_parent_or_quarantine_is_freed)
+{
+    usage_note();
+    struct device *boot;
+    kernel_lock();
+    expect(device_make(world.account, NULL, AX_DEVICE_PORTS, 0, 8, &boot), AX_OK);
+    object_unref(&boot->object);
+    kernel_unlock();
+    usage_check();
+}
+END_TEST
+
+START_TEST(a_long_run_is_made_in_portions)
+{
+    enum { COUNT = WORK_PORTION + 1 };
+    uint64_t restarts = kernel->counters.restarts;
+    ax_handle memory = dma(COUNT);
+    ck_assert_uint_gt(kernel->counters.restarts, restarts);
+    ck_assert_uint_eq(info_of(world.one, memory).memory.present_pages, COUNT);
+    expect(kcall(world.one, AX_CALL_DEVICE_MEMORY, ports, 1, AX_DEVICE_DMA,
+                 AX_PLACE(0, memory & AX_HANDLE_INDEX_MASK)),
+           AX_ERR_EXISTS);
+}
+END_TEST
+
 START_TEST(a_reset_is_done_in_portions)
 {
     enum { COUNT = 2 * WORK_PORTION + 10 };
@@ -320,6 +345,8 @@ TCase *device_memory_tests(void)
     tcase_add_test(tcase, a_mapping_keeps_dma_memory_out_of_quarantine);
     tcase_add_test(tcase, a_devices_quarantine_passes_to_its_parent);
     tcase_add_test(tcase, the_quarantine_of_a_device_without_parent_is_never_used_again);
+    tcase_add_test(tcase, a_device_without_parent_or_quarantine_is_freed);
+    tcase_add_test(tcase, a_long_run_is_made_in_portions);
     tcase_add_test(tcase, a_reset_is_done_in_portions);
     tcase_add_test(tcase, what_is_freed_during_a_reset_waits_for_the_next);
     tcase_add_test(tcase, each_kind_of_memory_needs_its_kind_of_device);

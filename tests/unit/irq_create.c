@@ -87,6 +87,10 @@ END_TEST
 
 START_TEST(a_line_nobody_owns_stays_masked)
 {
+    kernel_lock();
+    irq_raise(IRQ_MAX); /* more than core knows of */
+    irq_raise(UINT32_MAX);
+    kernel_unlock();
     raise_line(LINE);
     ck_assert(model_irq_is_masked(LINE));
     usage_note();

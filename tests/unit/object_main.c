@@ -11,6 +11,7 @@ int main(void)
     suite_add_tcase(suite, handle_close_tests());
     suite_add_tcase(suite, handle_transfer_tests());
     suite_add_tcase(suite, handle_list_tests());
+    suite_add_tcase(suite, handle_reply_tests());
     suite_add_tcase(suite, handle_table_tests());
     suite_add_tcase(suite, wait_object_tests());
     suite_add_tcase(suite, wait_many_tests());

@@ -70,6 +70,7 @@ TCase *object_signal_tests(void);
 TCase *handle_close_tests(void);
 TCase *handle_transfer_tests(void);
 TCase *handle_list_tests(void);
+TCase *handle_reply_tests(void);
 TCase *handle_table_tests(void);
 TCase *wait_object_tests(void);
 TCase *wait_many_tests(void);

@@ -136,6 +136,27 @@ START_TEST(a_member_out_of_reach_is_gone_before_its_memory_is)
 }
 END_TEST
 
+START_TEST(many_members_of_one_object_go_in_portions)
+{
+    enum { COUNT = 2 * WORK_PORTION + 5 };
+    ax_handle queue = make(world.one, AX_TYPE_QUEUE);
+    usage_note();
+    ax_handle event = make(world.one, AX_TYPE_EVENT);
+    for (uint64_t i = 0; i < COUNT; i++)
+        queue_watch(queue, 0, event, 1, i);
+    struct object *object = driver_object(world.process, event);
+    kernel_lock();
+    expect(handle_close(world.process, event), AX_OK);
+    ck_assert(work_run(WORK_PORTION));
+    ck_assert_uint_eq(object->watch_count, COUNT - WORK_PORTION);
+    object_signal(object, 0, 1); /* out of reach already: tells nobody */
+    kernel_unlock();
+    queue_expect_nothing(queue);
+    ck_assert_uint_eq(info_of(world.one, queue).queue.members, 0);
+    usage_check();
+}
+END_TEST
+
 START_TEST(needs_the_right_to_change_the_queue)
 {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
@@ -273,6 +294,7 @@ TCase *queue_control_tests(void)
     tcase_add_test(tcase, a_member_goes_with_the_last_handle_to_its_object);
     tcase_add_test(tcase, a_member_goes_though_somebody_waits_for_its_object);
     tcase_add_test(tcase, a_member_out_of_reach_is_gone_before_its_memory_is);
+    tcase_add_test(tcase, many_members_of_one_object_go_in_portions);
     tcase_add_test(tcase, needs_the_right_to_change_the_queue);
     tcase_add_test(tcase, needs_the_right_to_wait_for_the_member);
     tcase_add_test(tcase, bad_arguments_are_refused);

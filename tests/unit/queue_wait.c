@@ -164,14 +164,15 @@ START_TEST(a_level_wakes_all_threads)
 {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
-    struct thread *threads[20];
+    enum { COUNT = WORK_PORTION + 10 };
+    struct thread *threads[COUNT];
     queue_watch(queue, 0, event, 1, 9);
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < COUNT; i++) {
         threads[i] = driver_thread(world.process);
         expect(queue_wait(threads[i], queue, 4, NEVER), DRIVER_BLOCKED);
     }
     signal_event(world.two, event, 0, 1);
-    for (unsigned i = 0; i < 20; i++)
+    for (unsigned i = 0; i < COUNT; i++)
         expect(driver_answer(threads[i]), 1);
 }
 END_TEST

@@ -193,6 +193,21 @@ START_TEST(a_long_trace_is_read_in_pieces_and_loses_its_beginning)
 }
 END_TEST
 
+START_TEST(an_idle_cpu_traces_no_thread)
+{
+    struct cpu *cpu = &kernel->cpus[hal_cpu_id()];
+    struct thread *current = cpu->current;
+    cpu->current = NULL;
+    trace_record(AX_TRACE_SIGNAL, 1, 2);
+    cpu->current = current;
+    expect(control(machine, AX_SYSTEM_TRACE_READ, 0), 1);
+    struct ax_trace_entry entry;
+    copy_buffer(world.one, &entry, sizeof(entry));
+    ck_assert_uint_eq(entry.thread, 0);
+    ck_assert_uint_eq(entry.cpu, hal_cpu_id());
+}
+END_TEST
+
 START_TEST(only_known_kinds_are_traced)
 {
     expect(control(machine, AX_SYSTEM_TRACE, 1U << AX_TRACE_COUNT), AX_ERR_ARGUMENT);
@@ -305,6 +320,7 @@ TCase *system_control_tests(void)
     tcase_add_test(tcase, nothing_is_traced_until_asked_for);
     tcase_add_test(tcase, what_is_asked_for_is_traced);
     tcase_add_test(tcase, a_long_trace_is_read_in_pieces_and_loses_its_beginning);
+    tcase_add_test(tcase, an_idle_cpu_traces_no_thread);
     tcase_add_test(tcase, only_known_kinds_are_traced);
     tcase_add_test(tcase, messages_have_hashes_of_what_they_say);
     tcase_add_test(tcase, each_operation_needs_its_right);

@@ -6,7 +6,8 @@
 static ax_result wait_many(struct thread *thread, const struct ax_wait_item *items, uint64_t count,
                            uint64_t deadline)
 {
-    fill_buffer(thread, items, (count < AX_WAIT_MAX ? count : AX_WAIT_MAX) * sizeof(*items));
+    if (count > 0)
+        fill_buffer(thread, items, (count < AX_WAIT_MAX ? count : AX_WAIT_MAX) * sizeof(*items));
     return kcall(thread, AX_CALL_OBJECT_WAIT_MANY, count, deadline);
 }
 
