@@ -79,7 +79,8 @@ struct thread *call_thread(struct call *call);
 
 /*
  * Ends a call that was not answered by a server: QUEUED, RECEIVED (then the reply handle is closed
- * in the holder's table), or detached from its reply already. Handles, loans, session go; the caller wakes with the error.
+ * in the holder's table), or detached from its reply already. Handles, loans, session go; the
+ * caller wakes with the error.
  */
 void call_fail(struct call *call, enum ax_error error);
 
