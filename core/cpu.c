@@ -88,8 +88,9 @@ static void deadline_update(struct cpu *cpu, uint64_t at_latest_ns)
     hal_deadline_set(deadline_ns);
 }
 
-static void enter_user(struct cpu *cpu, struct thread *thread)
+static void enter_user(struct cpu *cpu)
 {
+    struct thread *thread = cpu->current;
     if (thread != cpu->last) {
         cpu->last = thread;
         kernel->counters.switches++;
@@ -118,7 +119,7 @@ static void prepare(struct cpu *cpu)
     }
     deadline_update(cpu, at_latest_ns);
     if (cpu->current != NULL)
-        enter_user(cpu, thread);
+        enter_user(cpu);
 }
 
 void cpu_prepare(struct cpu *cpu)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE /* MAP_FIXED_NOREPLACE */
+#define _GNU_SOURCE /* NOLINT: for MAP_FIXED_NOREPLACE */
 #include "model.h"
 
 #include <stdio.h>
@@ -20,20 +20,6 @@
 struct model *const model = (struct model *)MODEL_ADDRESS; /* NOLINT: the one fixed address */
 
 /* ---- The machine, from outside --------------------------------------------------------------- */
-
-static void config_complete(struct model_config *config)
-{
-    if (config->cpu_count == 0)
-        config->cpu_count = 1;
-    if (config->memory_bytes == 0)
-        config->memory_bytes = UINT64_C(4) << 20;
-    if (config->translations == 0)
-        config->translations = 4096;
-    if (config->tlb_entries == 0)
-        config->tlb_entries = 16;
-    if (config->command_line == NULL)
-        config->command_line = "";
-}
 
 /* The parts of the area, one after the other; each is aligned to a cache line. */
 struct layout {
@@ -102,10 +88,25 @@ static void boot_data_make(const struct model_config *config)
     snprintf(model->command_line, sizeof(model->command_line), "%s", config->command_line);
 }
 
-void model_create(const struct model_config *given)
+/* With defaults where nothing is asked for. */
+static struct model_config config_complete(struct model_config config)
 {
-    struct model_config config = *given;
-    config_complete(&config);
+    if (config.cpu_count == 0)
+        config.cpu_count = 1;
+    if (config.memory_bytes == 0)
+        config.memory_bytes = UINT64_C(4) << 20;
+    if (config.translations == 0)
+        config.translations = 4096;
+    if (config.tlb_entries == 0)
+        config.tlb_entries = 16;
+    if (config.command_line == NULL)
+        config.command_line = "";
+    return config;
+}
+
+void model_create(const struct model_config *wanted)
+{
+    struct model_config config = config_complete(*wanted);
     MODEL_CHECK(config.cpu_count <= AX_CPU_MAX && is_power_of_two(config.tlb_entries));
     MODEL_CHECK(is_aligned(config.memory_bytes, AX_PAGE_SIZE));
     struct layout layout = layout_of(&config);

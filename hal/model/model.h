@@ -54,7 +54,7 @@ struct model_config {
 };
 
 /* Makes the machine, powered off: nothing of core has run. One at a time. */
-void model_create(const struct model_config *config);
+void model_create(const struct model_config *wanted);
 void model_destroy(void);
 
 /* The whole state: size, copy, and putting such a copy back. Hooks are part of it. */

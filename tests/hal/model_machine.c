@@ -13,7 +13,7 @@
 #include "suite.h"
 
 #define STEPS_AT_A_TIME 100
-#define STEP_NS         50
+#define STEP_NS         UINT64_C(50)
 
 bool machine_irq_raise(uint32_t irq)
 {

@@ -150,7 +150,7 @@ static void deadline_fires_once(void)
 static void deadline_replaced(void)
 {
     hal_deadline_set(0);
-    hal_deadline_set(hal_time_ns() + 1000 * 1000 * MILLISECOND);
+    hal_deadline_set(hal_time_ns() + 1000000 * MILLISECOND);
     CHECK(only_kicks_come(10));
     hal_deadline_set(0);
     hal_deadline_set(UINT64_MAX);

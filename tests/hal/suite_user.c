@@ -80,7 +80,7 @@ void thread_start(struct thread_under_test *thread, struct hal_space *space, uns
     }
     CHECK(hal_user_create(&thread->user, space));
     ax_regs_start(&thread->user.regs, program_address(program),
-                  STACK_ADDRESS + AX_PAGE_SIZE - 256 * (slot + 1), 0);
+                  STACK_ADDRESS + AX_PAGE_SIZE - UINT64_C(256) * (slot + 1), 0);
     thread->user.regs.r15 = AX_KERNEL_PAGE;
 }
 

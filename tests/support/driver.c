@@ -23,13 +23,12 @@ static int halt_code;
 
 void driver_fail(const char *format, ...)
 {
+    char line[512];
     va_list arguments;
     va_start(arguments, format);
-    fputs("driver: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputs("\n", stderr);
+    vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    fprintf(stderr, "%s", driver_console());
+    fprintf(stderr, "driver: %s\n%s", line, driver_console());
     abort();
 }
 
@@ -120,12 +119,12 @@ static void image_make(char image[3 * AX_PAGE_SIZE])
     memcpy(image, &header, sizeof(header));
 }
 
-void driver_start(const struct driver_config *given)
+void driver_start(const struct driver_config *wanted)
 {
     static char image[3 * AX_PAGE_SIZE];
     static const struct driver_config standard = {
         .model = {.cpu_count = 2, .table_frames = true, .irq_count = 16, .vector_bytes = 64}};
-    driver = (struct driver){.config = given != NULL ? *given : standard};
+    driver = (struct driver){.config = wanted != NULL ? *wanted : standard};
     struct model_config *config = &driver.config.model;
     if (config->module_count == 0) {
         image_make(image);

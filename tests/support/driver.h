@@ -33,7 +33,7 @@ struct driver_config {
 };
 
 /* Boots. NULL: 2 CPUs, 4 MiB, table frames. */
-void driver_start(const struct driver_config *config);
+void driver_start(const struct driver_config *wanted);
 void driver_stop(void);
 
 struct process *driver_root(void);

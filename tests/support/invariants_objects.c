@@ -231,7 +231,8 @@ struct memory_node { /* as in memory.c */
     void *entries[1U << MEMORY_FANOUT_SHIFT];
 };
 
-/* Counts nodes and frames below an entry; how many frames. */
+/* Counts nodes and frames below an entry; how many frames. As deep as the tree is high: at most 6.
+ */
 static uint64_t node_count(const struct memory *memory, void *entry, unsigned height, bool pinned)
 {
     uint64_t frames = 0;
