@@ -32,10 +32,11 @@ static _Noreturn void boot_fail(const char *text)
     hal_halt(1);
 }
 
-static void boot_expect(ax_result result, const char *text)
+/* Everything that boot asks for can only fail for want of memory. */
+static void boot_expect(ax_result result)
 {
     if (result < 0)
-        boot_fail(text);
+        boot_fail("there is not enough memory for the root task");
 }
 
 static struct arena arena_find(const struct hal_boot *boot)
@@ -125,7 +126,7 @@ static void frames_make(struct arena *arena, const struct hal_boot *boot)
 static void root_account_make(void)
 {
     void *cell;
-    boot_expect(heap_alloc(NULL, sizeof(struct account), &cell), "no memory for the root account");
+    boot_expect(heap_alloc(NULL, sizeof(struct account), &cell));
     kernel->root_account = cell;
     object_init(&kernel->root_account->object, AX_TYPE_ACCOUNT, NULL);
     kernel->root_account->limit_objects = UINT64_MAX;
@@ -134,7 +135,7 @@ static void root_account_make(void)
 static void kernel_page_make(void)
 {
     struct frame *frame;
-    boot_expect(frame_alloc(NULL, 0, &frame), "no memory for the kernel page");
+    boot_expect(frame_alloc(NULL, 0, &frame));
     kernel->physical_kernel_page = frame_physical(frame);
     hal_kernel_page(kernel->physical_kernel_page);
 }
@@ -145,7 +146,7 @@ static void kernel_page_make(void)
 static void root_give(enum ax_root_handle index, struct object *object, uint32_t rights)
 {
     struct place place = {.process = kernel->root.process, .slot = (uint32_t)index};
-    boot_expect(handle_promise(place.process, 1), "no memory for the root task's handles");
+    boot_expect(handle_promise(place.process, 1));
     place_put(&place, object, rights);
     object_unref(object);
 }
@@ -153,8 +154,7 @@ static void root_give(enum ax_root_handle index, struct object *object, uint32_t
 static void device_give(enum ax_root_handle index, enum ax_device_kind kind, uint64_t size)
 {
     struct device *device;
-    boot_expect(device_make(kernel->root_account, NULL, kind, 0, size, &device),
-                "no memory for the root task's devices");
+    boot_expect(device_make(kernel->root_account, NULL, kind, 0, size, &device));
     root_give(index, &device->object, AX_RIGHT_ALL);
 }
 
@@ -166,14 +166,12 @@ static void image_give(const struct hal_boot *boot)
     if (boot->module_count > 1)
         range = boot->modules[1];
     uint64_t page_count = range.size_bytes / AX_PAGE_SIZE;
-    boot_expect(memory_make(kernel->root_account, page_count, &memory),
-                "no memory for the system image");
+    boot_expect(memory_make(kernel->root_account, page_count, &memory));
     kernel->root_account->limit_bytes += range.size_bytes;
     for (uint64_t page = 0; page < page_count; page++) {
         struct frame *frame;
-        boot_expect(frame_adopt(range.base + page * AX_PAGE_SIZE, kernel->root_account, &frame),
-                    "no memory for the system image");
-        boot_expect(memory_insert(memory, page, frame), "no memory for the system image");
+        boot_expect(frame_adopt(range.base + page * AX_PAGE_SIZE, kernel->root_account, &frame));
+        boot_expect(memory_insert(memory, page, frame));
     }
     root_give(AX_ROOT_IMAGE, &memory->object,
               AX_RIGHT_READ | AX_RIGHT_EXECUTE | AX_RIGHT_COPY | AX_RIGHT_MOVE);
@@ -192,8 +190,8 @@ static void boot_page_fill(struct ax_boot_page *page, const struct hal_boot *boo
 static void boot_page_give(const struct hal_boot *boot)
 {
     struct memory *memory;
-    boot_expect(memory_make(kernel->root_account, 1, &memory), "no memory for the boot page");
-    boot_expect(memory_fill(memory, kernel->root_account), "no memory for the boot page");
+    boot_expect(memory_make(kernel->root_account, 1, &memory));
+    boot_expect(memory_fill(memory, kernel->root_account));
     kernel->root.page = frame_window(memory_find(memory, 0));
     boot_page_fill(kernel->root.page, boot);
     root_give(AX_ROOT_BOOT, &memory->object, AX_RIGHT_READ | AX_RIGHT_COPY | AX_RIGHT_MOVE);
@@ -201,8 +199,7 @@ static void boot_page_give(const struct hal_boot *boot)
 
 static void root_task_make(const struct hal_boot *boot)
 {
-    boot_expect(process_make(kernel->root_account, &kernel->root.process),
-                "no memory for the root task");
+    boot_expect(process_make(kernel->root_account, &kernel->root.process));
     kernel->root.process->is_root = true;
     object_ref(&kernel->root.process->object); /* core's own, beside the handle's */
     root_give(AX_ROOT_PROCESS, &kernel->root.process->object, AX_RIGHT_ALL);

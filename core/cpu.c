@@ -62,16 +62,17 @@ static void sync_spaces(void)
     frame_reclaim();
 }
 
-/* What the thread has to do before it enters user mode. False: it cannot enter it now. */
+/* What the picked thread has to do before it enters user mode. False: it cannot enter it now. */
 static bool thread_is_prepared(struct thread *thread)
 {
     if (thread->restarting) {
         thread->restarting = false;
         call_dispatch(thread);
+        return false; /* though it may be done: whom it woke may be better */
     }
-    if (thread->state == THREAD_RUNNING && thread->interrupted && !thread->restarting)
+    if (thread->interrupted)
         upcall_interrupt(thread);
-    return thread->state == THREAD_RUNNING && !thread->restarting;
+    return thread->state == THREAD_RUNNING;
 }
 
 static void deadline_update(struct cpu *cpu, uint64_t at_latest_ns)
@@ -91,6 +92,7 @@ static void deadline_update(struct cpu *cpu, uint64_t at_latest_ns)
 static void enter_user(struct cpu *cpu)
 {
     struct thread *thread = cpu->current;
+    ASSERT(thread->state == THREAD_RUNNING && thread->on_cpu && thread->user_created);
     if (thread != cpu->last) {
         cpu->last = thread;
         kernel->counters.switches++;

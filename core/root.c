@@ -81,6 +81,7 @@ static void page_load(struct process *process, const struct ax_root_segment *seg
         AX_OK)
         root_halt("no memory");
     uint64_t left = segment->file_bytes - start;
+    ASSERT(start < segment->file_bytes && left <= kernel->root.image_bytes - start);
     memcpy(frame_window(frame), (const char *)kernel->root.image + segment->offset + start,
            left < AX_PAGE_SIZE ? left : AX_PAGE_SIZE);
 }

@@ -24,6 +24,7 @@ static bool is_held_back(const struct thread *thread)
 
 static void enqueue(struct cpu *cpu, struct thread *thread, bool to_end)
 {
+    ASSERT(thread->state == THREAD_READY && !thread->held);
     struct list *queue = &cpu->queues[thread->priority];
     thread->cpu = cpu;
     if (to_end)
@@ -36,6 +37,7 @@ static void enqueue(struct cpu *cpu, struct thread *thread, bool to_end)
 static void dequeue(struct thread *thread)
 {
     struct cpu *cpu = thread->cpu;
+    ASSERT(list_is_linked(&thread->in_queue) && (cpu->ready_bits >> thread->priority & 1) != 0);
     list_remove(&thread->in_queue);
     if (list_is_empty(&cpu->queues[thread->priority]))
         cpu->ready_bits &= ~(UINT64_C(1) << thread->priority);
@@ -175,6 +177,7 @@ void sched_set_priority(struct thread *thread, uint8_t priority)
 
 void sched_set_affinity(struct thread *thread, uint64_t affinity)
 {
+    ASSERT(affinity != 0);
     thread->affinity = affinity;
     struct cpu *cpu = thread->cpu;
     if (cpu == NULL || may_run_on(thread, cpu))
@@ -215,7 +218,7 @@ static void current_drop(struct cpu *cpu)
     struct process *process = thread->process;
     cpu->current = NULL;
     thread->on_cpu = false;
-    ASSERT(process->running > 0);
+    ASSERT(thread->cpu == cpu && process->running > 0);
     process->running--;
     object_ref(&process->object);
     if (thread->state == THREAD_ENDED)
@@ -315,6 +318,7 @@ struct thread *sched_pick(struct cpu *cpu)
     struct thread *next = take_better(cpu, current);
     if (next == NULL)
         return current;
+    ASSERT(next->state == THREAD_READY && !next->on_cpu && !is_held_back(next));
     if (current != NULL) {
         current->state = THREAD_READY;
         current_drop(cpu);
@@ -342,6 +346,7 @@ uint64_t sched_slice_end(const struct cpu *cpu)
 void sched_account(struct cpu *cpu)
 {
     struct thread *current = cpu->current;
+    ASSERT(current->on_cpu && current->started_ns <= hal_time_ns());
     uint64_t used_ns = hal_time_ns() - current->started_ns;
     current->cpu_ns += used_ns;
     current->process->cpu_ns += used_ns;

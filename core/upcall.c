@@ -36,6 +36,7 @@ static void thread_fault_end(struct thread *thread, uint32_t fault, uint64_t add
 static void personality_start(struct thread *thread)
 {
     struct ax_thread_page *page = thread->page;
+    ASSERT(thread->state == THREAD_RUNNING && thread->process->personality.entry < AX_USER_END);
     uint64_t stack = *(volatile uint64_t *)&page->personality_stack;
     if (stack >= AX_USER_END) {
         thread_fault_end(thread, AX_FAULT_GENERAL, stack);

@@ -247,6 +247,30 @@ START_TEST(memory_comes_back_when_killed_between_portions)
 }
 END_TEST
 
+/* What a call wakes when it is made again may be better than its caller. */
+START_TEST(restarted_call_wakes_a_better_thread)
+{
+    machine_start_manual(1);
+    struct process *process = driver_process();
+    struct thread *better = driver_thread_with(process, 20, 0);
+    struct thread *thread = driver_thread_with(process, 10, 0);
+    ax_result event = kcall(better, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT);
+    expect(kcall(better, AX_CALL_OBJECT_WAIT, (uint64_t)event, 1, AX_TIME_NEVER), DRIVER_BLOCKED);
+    ck_assert(runs(thread));
+    thread->call_number = AX_CALL_OBJECT_SIGNAL;
+    thread->arguments[0] = (uint64_t)event;
+    thread->arguments[1] = 0;
+    thread->arguments[2] = 1;
+    thread->restarting = true;
+    driver_step(0);
+    driver_check_invariants();
+    driver_step(0);
+    ck_assert(runs(better));
+    expect(driver_answer(thread), AX_OK);
+    machine_stop();
+}
+END_TEST
+
 /* Another thread of the process may be at it at the same time. */
 START_TEST(two_long_calls_share_a_cpu)
 {
@@ -281,6 +305,7 @@ TCase *dispatch_tests(void)
     tcase_add_test(tcase, interrupts_and_timers_come_between_portions);
     tcase_add_test(tcase, restarting_call_waits_while_suspended);
     tcase_add_loop_test(tcase, memory_comes_back_when_killed_between_portions, 0, 3);
+    tcase_add_test(tcase, restarted_call_wakes_a_better_thread);
     tcase_add_test(tcase, two_long_calls_share_a_cpu);
     return tcase;
 }
