@@ -152,7 +152,8 @@ static void call_tell_holder(struct call *call)
 void call_ask_early(struct thread *thread, enum ax_error error)
 {
     struct call *call = &thread->call;
-    if (call->state == CALL_QUEUED && !call->redelivered && !call->retried) {
+    bool was_received = call->redelivered || call->retried || call->forwarded;
+    if (call->state == CALL_QUEUED && !was_received) {
         call_fail(call, error);
         return;
     }
@@ -236,7 +237,7 @@ static void call_identify(struct call *call, struct process *name, uint64_t sequ
 static void call_record(struct call *call, const struct ax_ipc *ipc, struct session *session)
 {
     const struct ax_message *message = &ipc->message;
-    call->redelivered = call->retried = call->interrupted = false;
+    call->redelivered = call->retried = call->forwarded = call->interrupted = false;
     call->deaths = 0;
     call->operation = message->operation;
     call->word_count = message->word_count;

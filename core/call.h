@@ -29,6 +29,7 @@ struct call {
     uint8_t state;         /* enum call_state */
     bool redelivered;      /* given back by a dead instance */
     bool retried;          /* given back after a resolved fault */
+    bool forwarded;        /* a server has received it and passed it on */
     bool interrupted;      /* an early answer has been asked for */
     uint8_t deaths;        /* instances that died serving it */
     uint8_t priority;      /* its place in the queue: the caller's effective priority */

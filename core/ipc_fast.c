@@ -39,7 +39,7 @@ static void fast_record(struct thread *thread, struct session *session,
                         const struct ax_message *message)
 {
     struct call *call = &thread->call;
-    call->redelivered = call->retried = call->interrupted = false;
+    call->redelivered = call->retried = call->forwarded = call->interrupted = false;
     call->deaths = call->handle_count = call->loan_count = call->accept = 0;
     call->priority = thread->priority;
     call->operation = message->operation;

@@ -319,6 +319,7 @@ ax_result sys_forward(struct thread *thread, const uint64_t arguments[5])
     session->calls++;
     call->session = session;
     call->redelivered = call->retried = false;
+    call->forwarded = true;
     call->deaths = 0;
     call->order = session->endpoint->next_order++;
     old->calls--;
