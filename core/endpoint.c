@@ -55,6 +55,7 @@ static bool endpoint_bury(struct endpoint *endpoint, unsigned *portion)
             session_forget(session);
         } else if ((first = list_first(&endpoint->bindings)) != NULL) {
             binding_remove(list_entry(first, struct binding, in_endpoint));
+            endpoint_update(endpoint);
         } else {
             return true;
         }
