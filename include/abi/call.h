@@ -155,8 +155,9 @@ redelivered ones first. Blocks; errors: TIMEOUT, INTERRUPTED, each with the repl
 
 forward(reply, session)
     Passes a received call on, as it came, to the endpoint of a session of the caller
-(AX_RIGHT_CALL); the receiver sees that session's badge, the first caller's label, id and loans. The
-reply handle is gone. For interrupts and deadlines the call stays a received one. Errors: CALLER_DEAD (handle closed), PEER_CLOSED, DEADLOCK; the handle stays.
+(AX_RIGHT_CALL); the receiver sees that session's badge, the first caller's label, id and loans. For
+interrupts and deadlines the call stays a received one. The reply handle is gone. Errors:
+CALLER_DEAD (handle closed), PEER_CLOSED, DEADLOCK; the handle stays.
 
 reply_control(reply, enum ax_reply_op, loan, offset)
     AX_REPLY_FAULT: gives the call back because a page of a loan at this offset is absent; core
