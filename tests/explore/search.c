@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Depth first, over every state that steps can lead to: a state is a copy of the machine and of
+ * the scripts, put back for each step that is possible in it.
+ */
+#include "search.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hal/model/machine.h>
+
+#include "process.h"
+
+#define DEPTH_MAX 1024
+
+/* A state on the way to the one that is looked at. */
+struct level {
+    struct step steps[STEPS_MAX];
+    unsigned count, taken;
+    struct world world;
+    struct names names;
+    char *machine; /* a copy, machine_bytes long; kept for the next state of this depth */
+};
+
+static struct level *levels[DEPTH_MAX];
+static unsigned depth;
+static size_t machine_bytes;
+
+static struct {
+    struct hash *slots;
+    uint64_t mask, used;
+} visited;
+
+/* ---- States that were there before ----------------------------------------------------------- */
+
+static void *memory(size_t count, size_t size)
+{
+    void *made = calloc(count, size);
+    if (made == NULL) {
+        fputs("explore: no memory\n", stderr);
+        exit(2);
+    }
+    return made;
+}
+
+static void visited_start(void)
+{
+    free(visited.slots);
+    visited.mask = (UINT64_C(1) << 16) - 1;
+    visited.slots = memory(visited.mask + 1, sizeof(struct hash));
+    visited.used = 0;
+}
+
+/* False: it is there. Both halves 0 is no hash of a state. */
+static bool visited_insert(struct hash hash)
+{
+    for (uint64_t at = hash.low & visited.mask;; at = (at + 1) & visited.mask) {
+        struct hash *slot = &visited.slots[at];
+        if (slot->low == hash.low && slot->high == hash.high)
+            return false;
+        if (slot->low == 0 && slot->high == 0) {
+            *slot = hash;
+            return true;
+        }
+    }
+}
+
+static bool visited_add(struct hash hash)
+{
+    if (!visited_insert(hash))
+        return false;
+    if (++visited.used * 2 <= visited.mask)
+        return true;
+    struct hash *old = visited.slots;
+    uint64_t old_count = visited.mask + 1;
+    visited.mask = old_count * 2 - 1;
+    visited.slots = memory(visited.mask + 1, sizeof(struct hash));
+    for (uint64_t i = 0; i < old_count; i++) {
+        if (old[i].low != 0 || old[i].high != 0)
+            visited_insert(old[i]);
+    }
+    free(old);
+    return true;
+}
+
+/* ---- States on the way ----------------------------------------------------------------------- */
+
+static void level_save(struct level *level)
+{
+    if (level->machine == NULL)
+        level->machine = memory(1, machine_bytes);
+    memcpy(level->machine, model, machine_bytes);
+    level->world = world;
+    level->names = names;
+}
+
+static void level_restore(const struct level *level)
+{
+    memcpy(model, level->machine, machine_bytes);
+    world = level->world;
+    names = level->names;
+}
+
+/* The state that there is now, with the steps that are possible in it. */
+static void level_push(void)
+{
+    if (depth == DEPTH_MAX)
+        explore_fail("a path of %u steps", depth);
+    if (levels[depth] == NULL)
+        levels[depth] = memory(1, sizeof(struct level));
+    struct level *level = levels[depth++];
+    level->count = machine_steps(level->steps);
+    level->taken = 0;
+    if (level->count == 0)
+        check_end();
+    if (level->count > 1 || setting.scenario->both_paths)
+        level_save(level);
+}
+
+static void levels_free(void)
+{
+    for (unsigned i = 0; i < DEPTH_MAX && levels[i] != NULL; i++) {
+        free(levels[i]->machine);
+        free(levels[i]);
+        levels[i] = NULL;
+    }
+}
+
+/* ---- Paths ----------------------------------------------------------------------------------- */
+
+static const char *const verb_names[VERB_COUNT] = {
+    [VERB_NONE] = "nothing",
+    [VERB_CALL] = "makes call",
+    [VERB_TAKE] = "takes its interrupt",
+    [VERB_CLOSE] = "closes session",
+    [VERB_EXIT] = "exits",
+    [VERB_WAIT_GO] = "waits for its start",
+    [VERB_LIST_CLOSED] = "lists closed sessions",
+    [VERB_LIST_REDELIVERED] = "lists redelivered calls",
+    [VERB_RETIRE] = "retires badge",
+    [VERB_RECEIVE] = "receives",
+    [VERB_POLL] = "receives without waiting",
+    [VERB_EFFECT] = "makes the effect of call",
+    [VERB_ANSWER] = "answers call",
+    [VERB_ANSWER_RECEIVE] = "receives, and answers call",
+    [VERB_ANSWER_EARLY] = "answers early call",
+    [VERB_DROP] = "drops call",
+    [VERB_FORWARD] = "forwards call",
+    [VERB_SERVE] = "takes up call",
+    [VERB_FAULT] = "faults in call",
+    [VERB_STASH_PUT] = "puts into the stash the token of call",
+    [VERB_STASH_COPY] = "copies from the stash the token for call",
+    [VERB_STASH_TAKE] = "takes from the stash the token for call",
+    [VERB_OPEN] = "makes a session for call",
+    [VERB_CLOSE_EXTRA] = "closes what is left over of badge",
+    [VERB_SUBCALL] = "makes call",
+    [VERB_KILL] = "kills: disturbance",
+    [VERB_HANG] = "kills as hung: disturbance",
+    [VERB_INTERRUPT] = "interrupts: disturbance",
+    [VERB_SIGNAL] = "signals the bound event: disturbance",
+    [VERB_GO] = "starts S2",
+    [VERB_CLOSE_ENDPOINT] = "gives E up",
+    [VERB_WAIT_END] = "waits for the end of",
+    [VERB_SLEEP] = "sleeps",
+};
+
+static void step_print(const struct step *step)
+{
+    switch ((enum step_kind)step->kind) {
+    case STEP_SCRIPT:
+        fprintf(stderr, "CPU %u: %s %s %u", step->cpu, who_name(step->who),
+                verb_names[step->move.verb], step->move.argument);
+        if (step->result == DRIVER_BLOCKED)
+            fputs(": blocks\n", stderr);
+        else if (step->result == DRIVER_ENDED)
+            fputs(": is gone\n", stderr);
+        else
+            fprintf(stderr, ": %lld\n", (long long)step->result);
+        break;
+    case STEP_CPU: fprintf(stderr, "CPU %u takes what is pending\n", step->cpu); break;
+    case STEP_TIME: fputs("time passes\n", stderr); break;
+    case STEP_LATE:
+        fprintf(stderr, "CPU %u: %s, which has ended, makes a call\n", step->cpu,
+                who_name(step->who));
+        break;
+    }
+}
+
+void path_print(void)
+{
+    if (setting.scenario == NULL)
+        return;
+    fprintf(stderr, "scenario %s, %u CPUs:\n", setting.scenario->name, setting.scenario->cpus);
+    for (unsigned i = 0; i < depth; i++) {
+        if (levels[i]->taken == 0)
+            break;
+        fprintf(stderr, "%4u  ", i + 1);
+        step_print(&levels[i]->steps[levels[i]->taken - 1]);
+    }
+    setting.scenario = NULL; /* once is enough */
+}
+
+void explore_fail(const char *format, ...)
+{
+    va_list arguments;
+    path_print();
+    va_start(arguments, format);
+    fputs("FAILED: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputs("\n", stderr);
+    va_end(arguments);
+    exit(1);
+}
+
+/* ---- The search ------------------------------------------------------------------------------ */
+
+static bool has_two_paths(const struct step *step)
+{
+    return step->kind == STEP_SCRIPT &&
+           (step->move.verb == VERB_CALL || step->move.verb == VERB_SUBCALL ||
+            step->move.verb == VERB_ANSWER_RECEIVE);
+}
+
+/* What the short path leaves behind is what the long one does. */
+static void paths_compare(const struct level *level, struct step *step)
+{
+    kernel->fast_ipc = false;
+    machine_step(step);
+    struct hash slow = canon_hash();
+    ax_result result = step->result;
+    level_restore(level);
+    machine_step(step);
+    struct hash fast = canon_hash();
+    if (slow.low != fast.low || slow.high != fast.high || result != step->result)
+        explore_fail("the short path has another effect than the long one");
+}
+
+static void level_step(struct level *level)
+{
+    struct step *step = &level->steps[level->taken++];
+    if (level->taken > 1)
+        level_restore(level);
+    if (setting.scenario->both_paths && has_two_paths(step))
+        paths_compare(level, step);
+    else
+        machine_step(step);
+    check_state();
+}
+
+void search(const struct scenario *scenario, uint64_t limit, struct figures *figures)
+{
+    *figures = (struct figures){0};
+    world_start(scenario);
+    machine_bytes = model_state_bytes();
+    visited_start();
+    check_state();
+    visited_add(canon_hash());
+    depth = 0;
+    level_push();
+    while (depth > 0 && visited.used < limit) {
+        struct level *level = levels[depth - 1];
+        if (level->taken == level->count) {
+            depth--;
+            continue;
+        }
+        level_step(level);
+        figures->transitions++;
+        if (!visited_add(canon_hash()))
+            continue;
+        level_push();
+        if (depth > figures->depth)
+            figures->depth = depth;
+        figures->ends += levels[depth - 1]->count == 0;
+    }
+    figures->states = visited.used;
+    figures->complete = depth == 0;
+    depth = 0;
+    levels_free();
+    world_stop();
+}
