@@ -174,9 +174,8 @@ static ax_result pages_pin(const struct lent *lent, uint64_t address, struct mem
 {
     for (uint64_t page = 0; page < memory->page_count; page++) {
         struct frame *frame;
-        ax_result result = lent_frame(lent, address + page * AX_PAGE_SIZE, &frame);
-        if (result == AX_OK)
-            TRY(memory_insert(memory, page, frame));
+        TRY(lent_frame(lent, address + page * AX_PAGE_SIZE, &frame));
+        TRY(memory_insert(memory, page, frame));
         frame_ref(frame);
         frame->pins++;
     }
