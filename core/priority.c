@@ -85,45 +85,58 @@ void priority_update_members(struct endpoint *endpoint)
 
 /* ---- Cycles ---------------------------------------------------------------------------------- */
 
-static bool all_wait_for(const struct endpoint *endpoint, const struct thread *for_whom,
-                         unsigned depth, unsigned *visits);
+/* Threads of which one would have to go on; each is looked at once. */
+struct waiting {
+    const struct thread *threads[VISITS_MAX];
+    unsigned count;
+};
 
-/* Can `thread` not go on before `for_whom` does? Not knowing counts as no. */
-// NOLINTNEXTLINE(misc-no-recursion): INHERIT_DEPTH deep at most
-static bool waits_for(const struct thread *thread, const struct thread *for_whom, unsigned depth,
-                      unsigned *visits)
+/* False: there are too many to know. */
+static bool waiting_add(struct waiting *waiting, const struct thread *thread)
 {
-    for (; depth<INHERIT_DEPTH && * visits> 0; depth++) {
-        --*visits;
-        if (thread == for_whom)
+    for (unsigned i = 0; i < waiting->count; i++) {
+        if (waiting->threads[i] == thread)
             return true;
-        const struct call *call = &thread->call;
-        if (call->state == CALL_QUEUED)
-            return all_wait_for(call->session->endpoint, for_whom, depth + 1, visits);
-        if (call->state == CALL_IDLE || call->reply->server == NULL)
-            return false;
-        thread = call->reply->server;
     }
-    return false;
+    if (waiting->count == VISITS_MAX)
+        return false;
+    waiting->threads[waiting->count++] = thread;
+    return true;
 }
 
-/* Can no thread of the endpoint take a call before `for_whom` goes on? */
-// NOLINTNEXTLINE(misc-no-recursion): INHERIT_DEPTH deep at most
-static bool all_wait_for(const struct endpoint *endpoint, const struct thread *for_whom,
-                         unsigned depth, unsigned *visits)
+/* Adds those who could take a call there; false: one of them may be free, or is still to come. */
+static bool waiting_add_members(struct waiting *waiting, const struct endpoint *endpoint)
 {
+    const struct thread *member;
     if (list_is_empty(&endpoint->members) || !list_is_empty(&endpoint->receivers))
         return false;
-    const struct thread *member;
     list_for_each (member, &endpoint->members, in_members) {
-        if (!waits_for(member, for_whom, depth, visits))
+        if (!waiting_add(waiting, member))
             return false;
     }
     return true;
 }
 
+/*
+ * It would if nobody, of all whom the call would wait for in the end, can go on before the caller
+ * does. Any one thread of an endpoint will do, so all that is reachable is looked at.
+ */
 bool priority_would_deadlock(struct thread *thread, struct endpoint *endpoint)
 {
-    unsigned visits = VISITS_MAX;
-    return all_wait_for(endpoint, thread, 0, &visits);
+    struct waiting waiting;
+    waiting.threads[0] = thread;
+    waiting.count = 1;
+    if (!waiting_add_members(&waiting, endpoint))
+        return false;
+    for (unsigned i = 1; i < waiting.count; i++) {
+        const struct call *call = &waiting.threads[i]->call;
+        bool waits = false;
+        if (call->state == CALL_QUEUED)
+            waits = waiting_add_members(&waiting, call->session->endpoint);
+        else if (call->state == CALL_RECEIVED && call->reply->server != NULL)
+            waits = waiting_add(&waiting, call->reply->server);
+        if (!waits)
+            return false;
+    }
+    return true;
 }

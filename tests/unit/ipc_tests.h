@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* What ipc_main.c runs. */
+#pragma once
+
+#include "ipc_world.h"
+
+void ipc_call_tests(Suite *suite);
+void ipc_handles_tests(Suite *suite);
+void ipc_reply_tests(Suite *suite);
+void ipc_interrupt_tests(Suite *suite);
+void ipc_death_tests(Suite *suite);
+void ipc_forward_tests(Suite *suite);
+void ipc_deadlock_tests(Suite *suite);
