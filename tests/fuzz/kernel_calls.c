@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "driver_private.h"
 #include "fuzz_world.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -108,6 +109,16 @@ static void compose(struct input *input, struct thread *thread)
     ipc->id_process = AX_HANDLE_NONE;
 }
 
+/* The CPU's current thread meets the event, unless something else comes first there. */
+static void meet(struct thread *thread, const struct hal_event *event)
+{
+    uint32_t cpu = thread->cpu->id;
+    driver_arm(cpu, event);
+    driver_step(cpu);
+    driver.armed = false;
+    driver_auto_settle();
+}
+
 static void call(struct input *input, struct thread *thread)
 {
     uint64_t number = take_byte(input) % (AX_CALL_COUNT + 1);
@@ -122,7 +133,7 @@ static void call(struct input *input, struct thread *thread)
         arguments[0] = list_entry(held, struct reply, in_holder)->handle;
     struct hal_event event = {.kind = HAL_EVENT_CALL, .call = {.number = number}};
     memcpy(event.call.arguments, arguments, sizeof(arguments));
-    driver_event(thread, &event);
+    meet(thread, &event);
 }
 
 static void fault(struct input *input, struct thread *thread)
@@ -134,7 +145,7 @@ static void fault(struct input *input, struct thread *thread)
         event.fault.fault = AX_FAULT_UNMAPPED;
     event.fault.access = 1U << (kind >> 4) % 3;
     event.fault.address = take_value(input);
-    driver_event(thread, &event);
+    meet(thread, &event);
 }
 
 static void act(struct input *input)
@@ -148,7 +159,7 @@ static void act(struct input *input)
     } else if (thread != NULL && action >= 16) {
         switch (action % 8) {
         case 0: fault(input, thread); break;
-        case 1: driver_bounce(thread, take_byte(input)); break;
+        case 1: meet(thread, &(struct hal_event){.kind = HAL_EVENT_BOUNCE}); break;
         case 2: ax_regs_set_pc(&thread->user.regs, take_value(input) % AX_USER_END); break;
         case 3:
         case 4: scribble(input, thread); break;
