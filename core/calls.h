@@ -15,6 +15,10 @@ AX_CALL_LIST(X)
 /* Makes the thread's kernel call (thread->call_number, thread->arguments), sets its result. */
 void call_dispatch(struct thread *thread);
 
-/* A call, or a fault, of the thread failed: may it succeed when it is made again, because memory
- * was or will be given back? Does a portion of that. */
-bool call_may_retry(struct thread *thread, ax_result result);
+/* Queued work, or frames that wait for a sync, will give memory back. */
+bool memory_is_coming(void);
+
+/* A call, or a fault, of the thread failed with this result: may it be for want of memory that will
+ * be there later? Memory was coming before it was tried, or a corpse can be made to give its own.
+ */
+bool memory_may_come(const struct thread *thread, ax_result result, bool was_coming);

@@ -66,7 +66,6 @@ static void sync_spaces(void)
 static bool thread_is_prepared(struct thread *thread)
 {
     if (thread->restarting) {
-        thread->restarting = false;
         call_dispatch(thread);
         return false; /* though it may be done: whom it woke may be better */
     }
@@ -151,6 +150,8 @@ static void handle_call(struct thread *thread, const struct hal_event *event)
         thread->arguments[i] = event->call.arguments[i];
     thread->progress[0] = 0;
     thread->progress[1] = 0;
+    thread->waits_for_memory = false;
+    thread->patience = MEMORY_PATIENCE;
     kernel->counters.kernel_calls++;
     call_dispatch(thread);
 }
@@ -160,11 +161,12 @@ static void handle_fault(struct thread *thread, const struct hal_event *event)
 {
     uint32_t fault = event->fault.fault;
     if (fault == AX_FAULT_UNMAPPED) {
+        bool was_coming = memory_is_coming();
         kernel->counters.page_faults++;
         thread->process->page_faults++;
         ax_result result =
             page_fault(thread->process, event->fault.address, event->fault.access, &fault);
-        if (result >= 0 || call_may_retry(thread, result))
+        if (result >= 0 || memory_may_come(thread, result, was_coming))
             return;
     }
     upcall_fault(thread, fault, event->fault.address, event->fault.access);

@@ -12,37 +12,57 @@ typedef ax_result call_handler(struct thread *thread, const uint64_t arguments[5
 static call_handler *const handlers[AX_CALL_COUNT] = {AX_CALL_LIST(X)};
 #undef X
 
-/*
- * Memory that is on its way back counts as memory: queued work, frames that wait for a sync, and
- * corpses, which give theirs back as soon as it is wanted.
- */
-bool call_may_retry(struct thread *thread, ax_result result)
+bool memory_is_coming(void)
+{
+    return work_is_pending() || kernel->frames.waiting_count != 0;
+}
+
+bool memory_may_come(const struct thread *thread, ax_result result, bool was_coming)
 {
     if (result != AX_ERR_MEMORY && result != AX_ERR_LIMIT)
         return false;
-    if (work_is_pending()) {
-        work_run(WORK_PORTION);
+    return was_coming || process_reclaim(result == AX_ERR_MEMORY ? NULL : thread->process->account);
+}
+
+/*
+ * The call failed for want of memory. What it gave back itself when it failed is no reason to make
+ * it again, so it waits until all that was on its way has come, and then has one more try.
+ */
+static bool call_waits(struct thread *thread, ax_result result, bool was_coming)
+{
+    if (thread->patience == 0 || !memory_may_come(thread, result, was_coming))
+        return false;
+    thread->waits_for_memory = true;
+    thread->progress[0] = 0;
+    thread->progress[1] = 0;
+    return true;
+}
+
+/* Still waiting for memory; each time some of the work that brings it has been done. */
+static bool call_waits_on(struct thread *thread)
+{
+    if (thread->waits_for_memory && thread->patience > 0 && memory_is_coming()) {
+        thread->patience--;
         return true;
     }
-    if (result == AX_ERR_MEMORY && kernel->frames.waiting_count != 0)
-        return true;
-    return process_reclaim(result == AX_ERR_MEMORY ? NULL : thread->process->account);
+    thread->waits_for_memory = false;
+    return false;
 }
 
 void call_dispatch(struct thread *thread)
 {
     uint32_t number = thread->call_number;
+    bool was_coming = memory_is_coming();
+    thread->restarting = true;
+    if (call_waits_on(thread))
+        return;
+    thread->restarting = false;
     ax_result result = number < AX_CALL_COUNT ? handlers[number](thread, thread->arguments)
                                               : (ax_result)AX_ERR_NO_CALL;
     if (result == RESULT_BLOCKED || result == RESULT_NONE)
         return;
-    if (result != RESULT_RESTART && call_may_retry(thread, result)) {
-        thread->progress[0] = 0;
-        thread->progress[1] = 0;
-        result = RESULT_RESTART;
-    }
     ASSERT(thread->state != THREAD_ENDED && thread->state != THREAD_BLOCKED);
-    if (result == RESULT_RESTART) {
+    if (result == RESULT_RESTART || call_waits(thread, result, was_coming)) {
         kernel->counters.restarts++;
         thread->restarting = true;
         return;

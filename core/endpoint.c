@@ -226,29 +226,29 @@ static ax_result receive_decode(struct thread *thread, ax_handle handle, struct 
     thread->buffer_bytes = ipc->buffer_bytes;
     if (thread->accept > AX_MESSAGE_HANDLES || thread->buffer_bytes > AX_INLINE_MAX)
         return AX_ERR_ARGUMENT;
-    ax_result result = endpoint_join(*endpoint, thread);
-    if (result == AX_OK)
-        result = handle_promise(thread->process, thread->accept + 1);
-    return result;
+    if (thread->endpoint != *endpoint && (*endpoint)->member_count == MEMBERS_MAX)
+        return AX_ERR_LIMIT;
+    return handle_promise(thread->process, thread->accept + 1);
 }
 
 /* The room is promised. */
 static ax_result receive(struct thread *thread, struct endpoint *endpoint, uint64_t deadline_ns)
 {
-    ax_result result = AX_OK;
     if (thread->serving != NULL)
         reply_park(thread);
+    ax_result result = endpoint_join(endpoint, thread);
+    ASSERT(result == AX_OK); /* receive_decode has seen that there is room */
     if (thread_is_interrupted(thread)) {
         result = AX_ERR_INTERRUPTED;
     } else if (endpoint_receive(endpoint, thread)) {
-        endpoint_update(endpoint);
+        endpoint_deliver(endpoint); /* bound events may have come up anew, for others as well */
         return AX_OK;
     } else if (deadline_ns <= hal_time_ns()) {
         result = AX_ERR_TIMEOUT;
     }
     if (result != AX_OK) {
         handle_unpromise(thread->process, thread->accept + 1);
-        endpoint_update(endpoint); /* bound events that are over were passed by */
+        endpoint_deliver(endpoint); /* bound events that are over were passed by */
         return result;
     }
     result = thread_block(thread, BLOCK_RECEIVE, deadline_ns);

@@ -30,6 +30,9 @@ enum block_kind {
     BLOCK_RECEIVE, /* reply_receive */
 };
 
+/* Portions of work that a kernel call waits for at most before it answers MEMORY or LIMIT. */
+#define MEMORY_PATIENCE 16384
+
 struct futex_key {
     uint64_t object; /* id of the shared memory object, or of the process */
     uint64_t offset; /* in bytes, or the address */
@@ -60,9 +63,11 @@ struct thread {
     uint64_t cpu_ns;
 
     uint64_t label;
-    bool interrupted;     /* sticky; mirrored in page->pending */
-    bool restarting;      /* the kernel call below is made again when it is picked */
-    uint32_t call_number; /* of the call being made or blocked in */
+    bool interrupted;      /* sticky; mirrored in page->pending */
+    bool restarting;       /* the kernel call below is made again when it is picked */
+    bool waits_for_memory; /* restarting, once what gives memory back has been done ... */
+    uint32_t patience;     /* ... for at most so many portions */
+    uint32_t call_number;  /* of the call being made or blocked in */
     uint64_t arguments[5];
     uint64_t progress[2];  /* of a call that restarts; 0 when it begins */
     struct process *clone; /* process_clone's child while it is being filled: holds a ref */
