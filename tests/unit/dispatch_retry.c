@@ -191,6 +191,68 @@ START_TEST(memory_error_is_answered_at_the_end)
 }
 END_TEST
 
+/*
+ * A call that makes much, and gives it all back when it finds no more, leaves work behind each
+ * time: that must not be a reason to try for ever.
+ */
+START_TEST(own_leavings_are_no_reason)
+{
+    machine_start(2);
+    struct account *account = driver_account(SMALL_BYTES, 1000);
+    struct process *process = driver_process_of(account);
+    struct thread *thread = driver_thread(process);
+    pages_fill(process, thread);
+    uint64_t left = account->limit_bytes - account->used_bytes;
+    ck_assert_int_gt(kcall(thread, AX_CALL_ACCOUNT_CREATE, 0, left - 3 * AX_PAGE_SIZE, 1), 0);
+    uint64_t used_bytes = account->used_bytes, used_objects = account->used_objects;
+    ax_result result = kcall(thread, AX_CALL_PROCESS_CLONE, 0x400000, 0, 0, 0);
+    ck_assert(result == AX_ERR_LIMIT || result == AX_ERR_MEMORY);
+    driver_settle();
+    ck_assert_uint_eq(account->used_bytes, used_bytes);
+    ck_assert_uint_eq(account->used_objects, used_objects);
+    machine_stop();
+}
+END_TEST
+
+/* More to do than one portion, again and again. */
+static struct process *busy[WORK_PORTION + 10];
+static void keep_busy(void)
+{
+    kernel_lock();
+    for (unsigned i = 0; i < sizeof(busy) / sizeof(busy[0]); i++)
+        object_work(&busy[i]->object);
+    kernel_unlock();
+}
+
+/* Work without end keeps a call waiting, but not for ever. */
+START_TEST(patience_ends)
+{
+    machine_start_manual(1);
+    struct account *account = driver_account(SMALL_BYTES, 1000);
+    struct process *process = driver_process_of(account);
+    struct thread *thread = driver_thread(process);
+    driver_run(thread);
+    for (unsigned i = 0; i < sizeof(busy) / sizeof(busy[0]); i++)
+        busy[i] = driver_process();
+    struct hal_event event = call_of(AX_CALL_ACCOUNT_CREATE, 0, SMALL_BYTES, 1);
+    keep_busy();
+    cpu_handle(&kernel->cpus[0], &event);
+    expect(driver_answer(thread), DRIVER_RESTART);
+    unsigned steps = 0;
+    while (driver_answer(thread) == DRIVER_RESTART) {
+        cpu_prepare(&kernel->cpus[0]);
+        keep_busy();
+        thread->patience -= thread->patience > 10 ? 10 : 0; /* it would take long */
+        steps++;
+        ck_assert_uint_le(steps, MEMORY_PATIENCE);
+    }
+    ck_assert_uint_gt(steps, 100);
+    expect(driver_answer(thread), AX_ERR_LIMIT);
+    driver_settle();
+    machine_stop();
+}
+END_TEST
+
 TCase *dispatch_retry_tests(void)
 {
     TCase *tcase = tcase_create("dispatch_retry");
@@ -201,5 +263,7 @@ TCase *dispatch_retry_tests(void)
     tcase_add_test(tcase, waiting_frames_count);
     tcase_add_test(tcase, machine_memory_comes_from_corpses);
     tcase_add_test(tcase, memory_error_is_answered_at_the_end);
+    tcase_add_test(tcase, own_leavings_are_no_reason);
+    tcase_add_test(tcase, patience_ends);
     return tcase;
 }
