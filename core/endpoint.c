@@ -65,6 +65,11 @@ static bool endpoint_bury(struct endpoint *endpoint, unsigned *portion)
 
 bool endpoint_work(struct endpoint *endpoint, unsigned *portion)
 {
+    if (!endpoint->dead && endpoint->object.refs != 0) {
+        *portion = 0;
+        endpoint_deliver(endpoint); /* goes on where endpoint_receive stopped */
+        return true;
+    }
     if (!endpoint_bury(endpoint, portion))
         return false;
     if (endpoint->object.refs == 0) {
@@ -107,10 +112,16 @@ void endpoint_leave(struct thread *thread)
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
 
+/* Something that any thread may receive. */
+static bool has_message(const struct endpoint *endpoint)
+{
+    return endpoint->queued_count > 0 || !list_is_empty(&endpoint->closed) ||
+           !list_is_empty(&endpoint->ready_bindings);
+}
+
 void endpoint_update(struct endpoint *endpoint)
 {
-    bool pending = endpoint->queued_count > 0 || !list_is_empty(&endpoint->closed) ||
-                   !list_is_empty(&endpoint->ready_bindings) || endpoint->interrupt_count > 0;
+    bool pending = has_message(endpoint) || endpoint->interrupt_count > 0;
     bool shown = (endpoint->object.signals & AX_SIGNAL_PENDING) != 0;
     if (pending && !shown)
         object_signal(&endpoint->object, 0, AX_SIGNAL_PENDING);
@@ -162,25 +173,28 @@ static bool receive_event(struct endpoint *endpoint, struct thread *thread)
 
 static bool receive_call(struct endpoint *endpoint, struct thread *thread)
 {
-    struct tree_node *node;
-    while ((node = tree_first(&endpoint->calls)) != NULL) {
-        if (reply_begin(container_of(node, struct call, node), thread))
-            return true;
-    }
-    return false;
+    struct tree_node *node = tree_first(&endpoint->calls);
+    return node != NULL && reply_begin(container_of(node, struct call, node), thread);
 }
 
+/* A call that cannot be delivered ends, and what its end brings about comes before the next one. */
 bool endpoint_receive(struct endpoint *endpoint, struct thread *thread)
 {
-    return reply_tell_interrupt(endpoint, thread) || receive_close(endpoint, thread) ||
-           receive_event(endpoint, thread) || receive_call(endpoint, thread);
+    for (unsigned left = WORK_PORTION; left > 0; left--) {
+        if (reply_tell_interrupt(endpoint, thread) || receive_close(endpoint, thread) ||
+            receive_event(endpoint, thread) || receive_call(endpoint, thread))
+            return true;
+        if (!has_message(endpoint))
+            return false;
+    }
+    object_work(&endpoint->object);
+    return false;
 }
 
 /* A receiver that some of what is there can be delivered to. */
 static struct thread *endpoint_receiver(struct endpoint *endpoint)
 {
-    bool for_anyone = endpoint->queued_count > 0 || !list_is_empty(&endpoint->closed) ||
-                      !list_is_empty(&endpoint->ready_bindings);
+    bool for_anyone = has_message(endpoint);
     struct thread *thread;
     list_for_each (thread, &endpoint->receivers, in_receivers) {
         if (for_anyone || !list_is_empty(&thread->process->interrupts))
@@ -200,6 +214,8 @@ void endpoint_deliver(struct endpoint *endpoint)
         endpoint->delivering = false;
         if (!delivered) {
             list_prepend(&endpoint->receivers, &thread->in_receivers);
+            if (has_message(endpoint))
+                break; /* the work list goes on with it */
             continue;
         }
         thread_wake_direct(thread, AX_OK);

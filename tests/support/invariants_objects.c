@@ -219,7 +219,7 @@ static void endpoint_count(const struct endpoint *endpoint)
     }
     bool has_something = queued > 0 || !list_is_empty(&endpoint->closed) ||
                          !list_is_empty(&endpoint->ready_bindings);
-    INVARIANT_OF(of, !has_something || list_is_empty(&endpoint->receivers));
+    INVARIANT_OF(of, !has_something || list_is_empty(&endpoint->receivers) || of->work_queued);
     INVARIANT_OF(of, ((of->signals & AX_SIGNAL_PENDING) != 0) ==
                              (has_something || endpoint->interrupt_count > 0) ||
                          of->work_queued);

@@ -224,6 +224,27 @@ START_TEST(the_next_call_follows_one_that_was_refused)
 }
 END_TEST
 
+START_TEST(a_crowd_that_is_refused_is_worked_off_in_portions)
+{
+    enum { COUNT = 200 };
+    struct thread *callers[COUNT];
+    struct process *crowd = driver_process();
+    ax_handle theirs = driver_copy(world.client, world.session, crowd, AX_RIGHT_ALL);
+    for (unsigned i = 0; i < COUNT; i++) {
+        callers[i] = driver_thread(crowd);
+        struct ax_ipc *ipc = fresh(callers[i]);
+        ipc->message.handle_count = 1;
+        ipc->message.handles[0] = (struct ax_message_handle){theirs, AX_RIGHT_ALL};
+        expect(call_again(callers[i], theirs), DRIVER_BLOCKED);
+    }
+    calls(world.one, world.session, 1);
+    expect(receive(world.sam, world.endpoint), AX_OK);
+    has_call(world.sam, 1);
+    for (unsigned i = 0; i < COUNT; i++)
+        expect(driver_answer(callers[i]), AX_ERR_ACCEPT);
+}
+END_TEST
+
 START_TEST(a_receiver_accepts_four_at_most)
 {
     expect(accepts(world.sam, 5), AX_ERR_ARGUMENT);
@@ -327,6 +348,7 @@ void ipc_handles_tests(Suite *suite)
     tcase_add_test(tcase, replies_are_not_sent);
     tcase_add_test(tcase, more_handles_than_the_receiver_takes_are_refused);
     tcase_add_test(tcase, the_next_call_follows_one_that_was_refused);
+    tcase_add_test(tcase, a_crowd_that_is_refused_is_worked_off_in_portions);
     tcase_add_test(tcase, a_receiver_accepts_four_at_most);
     tcase_add_test(tcase, an_answer_brings_handles);
     tcase_add_test(tcase, an_answer_moves_handles);

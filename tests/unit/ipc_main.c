@@ -15,6 +15,10 @@ static int run(const char *name, bool slow)
     ipc_death_tests(suite);
     ipc_forward_tests(suite);
     ipc_deadlock_tests(suite);
+    ipc_order_tests(suite);
+    session_create_tests(suite);
+    session_close_tests(suite);
+    endpoint_list_tests(suite);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

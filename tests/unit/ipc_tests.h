@@ -11,3 +11,7 @@ void ipc_interrupt_tests(Suite *suite);
 void ipc_death_tests(Suite *suite);
 void ipc_forward_tests(Suite *suite);
 void ipc_deadlock_tests(Suite *suite);
+void ipc_order_tests(Suite *suite);
+void session_create_tests(Suite *suite);
+void session_close_tests(Suite *suite);
+void endpoint_list_tests(Suite *suite);

@@ -25,6 +25,7 @@ void ipc_start(void)
                                .threads = kernel->counters.threads};
     world.client_account = driver_account(600 << 10, 4000);
     world.server_account = driver_account(600 << 10, 4000);
+    world.small_account = driver_account(100 << 10, 30);
     world.frames = frames_left();
     world.client = driver_process_of(world.client_account);
     world.server = driver_process_of(world.server_account);
@@ -62,6 +63,7 @@ void world_end(void)
     ck_assert_uint_eq(world.client_account->used_objects, 0);
     ck_assert_uint_eq(world.server_account->used_bytes, 0);
     ck_assert_uint_eq(world.server_account->used_objects, 0);
+    ck_assert_uint_eq(world.small_account->used_bytes, 0);
     ck_assert_uint_eq(frames_left(), world.frames);
 }
 
@@ -129,6 +131,18 @@ void new_server(void)
     world.server = driver_process_of(world.server_account);
     world.sam = driver_thread(world.server);
     world.endpoint = driver_copy(driver_root(), world.kept, world.server, AX_RIGHT_ALL);
+}
+
+void rests(struct thread *thread)
+{
+    expect(kcall(thread, AX_CALL_OBJECT_WAIT_MANY, 0, AX_TIME_NEVER), DRIVER_BLOCKED);
+}
+
+void rises(struct thread *thread)
+{
+    interrupt(thread);
+    expect(driver_answer(thread), AX_ERR_INTERRUPTED);
+    expect(kcall(thread, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_TAKE, 0), 1);
 }
 
 void crash(struct thread *thread)

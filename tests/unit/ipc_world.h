@@ -23,6 +23,7 @@
 /* `one` and `two` are threads of `client`, `sam` and `sue` of `server`. */
 struct ipc_world {
     struct account *client_account, *server_account;
+    struct account *small_account; /* of nobody yet: 100 KiB, 30 objects */
     struct process *client, *server;
     struct thread *one, *two, *sam, *sue;
     ax_handle endpoint;                  /* of the server's, all rights */
@@ -58,6 +59,9 @@ void interrupt(struct thread *thread);
 void keep(void);
 /* A new instance of the server: process, `sam`, and its handle to the kept endpoint. */
 void new_server(void);
+/* Blocks, until it is told to go on. */
+void rests(struct thread *thread);
+void rises(struct thread *thread);
 /* The process dies of what its thread does. */
 void crash(struct thread *thread);
 
