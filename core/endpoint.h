@@ -79,8 +79,6 @@ struct tree_node *session_lower_bound(const struct endpoint *endpoint, uint64_t 
 struct session *session_find(const struct endpoint *endpoint, uint64_t badge);
 /* Its last handle and last unanswered call are gone, or may be: announces the close. */
 void session_check_closed(struct session *session);
-/* First delivery of its handle passes the charge to that process's account. LIMIT: it cannot. */
-MUST_USE ax_result session_recharge(struct session *session, struct account *account);
 
 /* A bound object has an edge. */
 void binding_notify(struct binding *binding, uint32_t edge);

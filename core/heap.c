@@ -159,12 +159,3 @@ void heap_free(struct account *account, void *memory, size_t size_bytes)
     if (account != NULL)
         account_uncharge(account, charge, 1);
 }
-
-ax_result heap_recharge(struct account *from, struct account *to, size_t size_bytes)
-{
-    size_t charge = heap_charge(size_bytes);
-    ax_result result = account_charge(to, charge, 1);
-    if (result == AX_OK)
-        account_uncharge(from, charge, 1);
-    return result;
-}

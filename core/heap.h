@@ -33,6 +33,3 @@ void heap_free(struct account *account, void *memory, size_t size_bytes);
 
 /* What an allocation of this size is charged. */
 size_t heap_charge(size_t size_bytes);
-
-/* The charge passes to another account. LIMIT: it has not that much left, nothing changed. */
-MUST_USE ax_result heap_recharge(struct account *from, struct account *to, size_t size_bytes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <base/memory.h>
 
+#include "account.h"
 #include "calls.h"
 #include "endpoint.h"
 #include "heap.h"
@@ -20,14 +21,32 @@ bool reply_work(struct reply *reply, unsigned *portion)
 
 /* ---- Delivery -------------------------------------------------------------------------------- */
 
+/* The receiver pays for sessions that nobody received before: for all, or for none. */
+static ax_result sessions_recharge(const struct process *receiver, const struct held_handle *held,
+                                   unsigned count)
+{
+    struct account *account = receiver->account;
+    struct session *sessions[AX_MESSAGE_HANDLES];
+    unsigned fresh = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct session *session = (struct session *)held[i].object;
+        if (held[i].object->type == AX_TYPE_SESSION && !session->delivered)
+            sessions[fresh++] = session;
+    }
+    uint64_t bytes = fresh * heap_charge(sizeof(struct session));
+    TRY(account_charge(account, bytes, fresh));
+    for (unsigned i = 0; i < fresh; i++) {
+        account_uncharge(sessions[i]->object.account, bytes / fresh, 1);
+        sessions[i]->object.account = account;
+        sessions[i]->delivered = true;
+    }
+    return AX_OK;
+}
+
 ax_result message_deliver_handles(struct process *receiver, const struct held_handle *held,
                                   unsigned count, struct ax_message_handle *to)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (held[i].object->type != AX_TYPE_SESSION)
-            continue;
-        TRY(session_recharge((struct session *)held[i].object, receiver->account));
-    }
+    TRY(sessions_recharge(receiver, held, count));
     for (unsigned i = 0; i < count; i++) {
         uint32_t rights = held[i].rights & AX_RIGHT_ALL;
         to[i].handle = handle_put_promised(receiver, held[i].object, rights);

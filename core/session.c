@@ -66,18 +66,6 @@ void session_forget(struct session *session)
     object_unref(&session->object);
 }
 
-ax_result session_recharge(struct session *session, struct account *account)
-{
-    if (session->delivered || session->object.account == account) {
-        session->delivered = true;
-        return AX_OK;
-    }
-    TRY(heap_recharge(session->object.account, account, sizeof(*session)));
-    session->object.account = account;
-    session->delivered = true;
-    return AX_OK;
-}
-
 bool session_work(struct session *session, unsigned *portion)
 {
     ASSERT(session->object.refs == 0 && session->state == SESSION_ENDED && session->calls == 0);

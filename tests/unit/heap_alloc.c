@@ -162,24 +162,6 @@ START_TEST(an_allocation_fails_when_told_to)
 }
 END_TEST
 
-START_TEST(a_charge_can_pass_to_another_account)
-{
-    kernel_lock();
-    limits_note();
-    uint64_t own = world.account->used_bytes, other = world.other_account->used_bytes;
-    void *memory = must_alloc(100);
-    expect(heap_recharge(world.account, world.other_account, 100), AX_OK);
-    ck_assert_uint_eq(world.account->used_bytes, own);
-    ck_assert_uint_eq(world.other_account->used_bytes, other + 128);
-    world.account->limit_bytes = own + 127;
-    expect(heap_recharge(world.other_account, world.account, 100), AX_ERR_LIMIT);
-    ck_assert_uint_eq(world.other_account->used_bytes, other + 128);
-    heap_free(world.other_account, memory, 100);
-    limits_restore();
-    kernel_unlock();
-}
-END_TEST
-
 TCase *heap_alloc_tests(void)
 {
     TCase *tcase = world_case("heap_alloc");
@@ -190,6 +172,5 @@ TCase *heap_alloc_tests(void)
     tcase_add_test(tcase, limits_of_bytes_and_objects_hold);
     tcase_add_test(tcase, more_than_the_longest_run_is_refused);
     tcase_add_test(tcase, an_allocation_fails_when_told_to);
-    tcase_add_test(tcase, a_charge_can_pass_to_another_account);
     return tcase;
 }

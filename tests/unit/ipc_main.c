@@ -19,6 +19,8 @@ static int run(const char *name, bool slow)
     session_create_tests(suite);
     session_close_tests(suite);
     endpoint_list_tests(suite);
+    priority_inherit_tests(suite);
+    ipc_charge_tests(suite);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -15,3 +15,5 @@ void ipc_order_tests(Suite *suite);
 void session_create_tests(Suite *suite);
 void session_close_tests(Suite *suite);
 void endpoint_list_tests(Suite *suite);
+void priority_inherit_tests(Suite *suite);
+void ipc_charge_tests(Suite *suite);
