@@ -8,22 +8,19 @@
 #include "process.h"
 #include "thread.h"
 
-static bool account_has(const struct account *account, uint64_t bytes, uint64_t objects)
-{
+static bool account_has(const struct account *account, uint64_t bytes, uint64_t objects) {
     ASSERT(account->used_bytes <= account->limit_bytes);
     ASSERT(account->used_objects <= account->limit_objects);
     return bytes <= account->limit_bytes - account->used_bytes &&
            objects <= account->limit_objects - account->used_objects;
 }
 
-static ax_result account_refuse(struct account *account)
-{
+static ax_result account_refuse(struct account *account) {
     object_signal(&account->object, 0, AX_SIGNAL_LIMIT);
     return AX_ERR_LIMIT;
 }
 
-ax_result account_charge(struct account *account, uint64_t bytes, uint64_t objects)
-{
+ax_result account_charge(struct account *account, uint64_t bytes, uint64_t objects) {
     if (!account_has(account, bytes, objects))
         return account_refuse(account);
     account->used_bytes += bytes;
@@ -31,13 +28,11 @@ ax_result account_charge(struct account *account, uint64_t bytes, uint64_t objec
     return AX_OK;
 }
 
-static bool account_is_used(const struct account *account)
-{
+static bool account_is_used(const struct account *account) {
     return account->used_bytes != 0 || account->used_objects != 0;
 }
 
-void account_uncharge(struct account *account, uint64_t bytes, uint64_t objects)
-{
+void account_uncharge(struct account *account, uint64_t bytes, uint64_t objects) {
     ASSERT(bytes <= account->used_bytes && objects <= account->used_objects);
     account->used_bytes -= bytes;
     account->used_objects -= objects;
@@ -47,8 +42,7 @@ void account_uncharge(struct account *account, uint64_t bytes, uint64_t objects)
 
 /* The last ref is gone, but the account lives on until the last charge is: account_uncharge puts it
  * on the work list once more then. */
-bool account_work(struct account *account, unsigned *portion)
-{
+bool account_work(struct account *account, unsigned *portion) {
     (void)portion;
     if (account->object.refs != 0 || account_is_used(account))
         return true;
@@ -61,8 +55,7 @@ bool account_work(struct account *account, unsigned *portion)
 }
 
 ax_result account_make(struct account *parent, uint64_t bytes, uint64_t objects,
-                       struct account **account)
-{
+                       struct account **account) {
     void *memory;
     TRY(heap_alloc(parent, sizeof(**account), &memory));
     if (!account_has(parent, bytes, objects)) {
@@ -82,8 +75,7 @@ ax_result account_make(struct account *parent, uint64_t bytes, uint64_t objects,
 }
 
 /* AX_HANDLE_NONE: the account of the thread's process. */
-static ax_result account_lookup(struct thread *thread, ax_handle handle, struct account **account)
-{
+static ax_result account_lookup(struct thread *thread, ax_handle handle, struct account **account) {
     *account = thread->process->account;
     if (handle == AX_HANDLE_NONE)
         return AX_OK;
@@ -95,8 +87,7 @@ static ax_result account_lookup(struct thread *thread, ax_handle handle, struct 
     return result;
 }
 
-ax_result sys_account_create(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_account_create(struct thread *thread, const uint64_t arguments[5]) {
     struct account *parent;
     TRY(account_lookup(thread, (ax_handle)arguments[0], &parent));
     struct place place;
@@ -110,8 +101,7 @@ ax_result sys_account_create(struct thread *thread, const uint64_t arguments[5])
     return place_new(&place, &child->object, AX_RIGHT_ALL);
 }
 
-ax_result sys_account_transfer(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_account_transfer(struct thread *thread, const uint64_t arguments[5]) {
     struct account *from, *to;
     TRY(account_lookup(thread, (ax_handle)arguments[0], &from));
     TRY(account_lookup(thread, (ax_handle)arguments[1], &to));

@@ -7,21 +7,18 @@
 #include "process.h"
 #include "thread.h"
 
-static void binding_set_ready(struct binding *binding)
-{
+static void binding_set_ready(struct binding *binding) {
     if (!list_is_linked(&binding->ready))
         list_append(&binding->endpoint->ready_bindings, &binding->ready);
 }
 
-void binding_notify(struct binding *binding, uint32_t edge)
-{
+void binding_notify(struct binding *binding, uint32_t edge) {
     (void)edge; /* what is told is what holds when it is received */
     binding_set_ready(binding);
     endpoint_deliver(binding->endpoint);
 }
 
-bool binding_take(struct binding *binding, uint64_t *cookie, uint32_t *signals)
-{
+bool binding_take(struct binding *binding, uint64_t *cookie, uint32_t *signals) {
     ASSERT(list_is_linked(&binding->ready));
     list_remove(&binding->ready);
     struct object *object = binding->watch.object;
@@ -34,8 +31,7 @@ bool binding_take(struct binding *binding, uint64_t *cookie, uint32_t *signals)
     return renewed || *signals != 0;
 }
 
-void binding_renew(struct endpoint *endpoint)
-{
+void binding_renew(struct endpoint *endpoint) {
     struct binding *binding;
     list_for_each (binding, &endpoint->bindings, in_endpoint) {
         binding->renewed = true;
@@ -43,8 +39,7 @@ void binding_renew(struct endpoint *endpoint)
     }
 }
 
-void binding_remove(struct binding *binding)
-{
+void binding_remove(struct binding *binding) {
     struct object *object = binding->watch.object;
     watch_stop(&binding->watch);
     list_remove(&binding->in_endpoint);
@@ -57,8 +52,7 @@ void binding_remove(struct binding *binding)
 }
 
 static ax_result binding_make(struct endpoint *endpoint, struct object *object, uint32_t mask,
-                              uint64_t cookie, struct account *account)
-{
+                              uint64_t cookie, struct account *account) {
     if (endpoint->binding_count == BINDINGS_MAX)
         return AX_ERR_LIMIT;
     void *memory;
@@ -83,8 +77,7 @@ static ax_result binding_make(struct endpoint *endpoint, struct object *object, 
     return AX_OK;
 }
 
-ax_result sys_endpoint_bind(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_endpoint_bind(struct thread *thread, const uint64_t arguments[5]) {
     struct object *object;
     TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_RECEIVE,
                       &object));

@@ -21,8 +21,7 @@ struct arena {
     uint64_t used_bytes;
 };
 
-static _Noreturn void boot_fail(const char *text)
-{
+static _Noreturn void boot_fail(const char *text) {
     size_t size = 0;
     while (text[size] != 0)
         size++;
@@ -33,14 +32,12 @@ static _Noreturn void boot_fail(const char *text)
 }
 
 /* Everything that boot asks for can only fail for want of memory. */
-static void boot_expect(ax_result result)
-{
+static void boot_expect(ax_result result) {
     if (result < 0)
         boot_fail("there is not enough memory for the root task");
 }
 
-static struct arena arena_find(const struct hal_boot *boot)
-{
+static struct arena arena_find(const struct hal_boot *boot) {
     struct arena arena = {0};
     for (uint32_t i = 0; i < boot->memory_count; i++) {
         if (boot->memory[i].size_bytes > arena.range.size_bytes)
@@ -50,8 +47,7 @@ static struct arena arena_find(const struct hal_boot *boot)
 }
 
 /* Zeroed; aligned for anything. */
-static void *arena_take(struct arena *arena, uint64_t size_bytes)
-{
+static void *arena_take(struct arena *arena, uint64_t size_bytes) {
     uint64_t start = align_up(arena->used_bytes, 64);
     if (size_bytes > arena->range.size_bytes || start > arena->range.size_bytes - size_bytes)
         boot_fail("there is not enough memory for the kernel");
@@ -60,16 +56,14 @@ static void *arena_take(struct arena *arena, uint64_t size_bytes)
 }
 
 /* A ring's size: a power of two, the share of RAM that it may take at most, within limits. */
-static uint64_t ring_bytes(uint64_t ram_bytes, uint64_t most_bytes)
-{
+static uint64_t ring_bytes(uint64_t ram_bytes, uint64_t most_bytes) {
     uint64_t size = 1024;
     while (size * 2 <= ram_bytes / 128 && size < most_bytes)
         size *= 2;
     return size;
 }
 
-static void rings_make(struct arena *arena)
-{
+static void rings_make(struct arena *arena) {
     uint64_t log_bytes = ring_bytes(arena->range.size_bytes, UINT64_C(256) << 10);
     uint64_t trace_bytes = ring_bytes(arena->range.size_bytes, UINT64_C(2) << 20);
     kernel->log.bytes = arena_take(arena, log_bytes);
@@ -78,8 +72,7 @@ static void rings_make(struct arena *arena)
     kernel->trace.size = trace_bytes / sizeof(struct ax_trace_entry);
 }
 
-static void cpus_make(struct arena *arena, uint32_t cpu_count)
-{
+static void cpus_make(struct arena *arena, uint32_t cpu_count) {
     kernel->cpu_count = cpu_count < AX_CPU_MAX ? cpu_count : AX_CPU_MAX;
     kernel->cpus = arena_take(arena, kernel->cpu_count * sizeof(struct cpu));
     for (uint32_t id = 0; id < kernel->cpu_count; id++) {
@@ -91,8 +84,7 @@ static void cpus_make(struct arena *arena, uint32_t cpu_count)
     }
 }
 
-static void range_include(struct hal_range *all, const struct hal_range *range)
-{
+static void range_include(struct hal_range *all, const struct hal_range *range) {
     uint64_t end = all->base + all->size_bytes;
     uint64_t range_end = range->base + range->size_bytes;
     if (range->base < all->base)
@@ -101,8 +93,7 @@ static void range_include(struct hal_range *all, const struct hal_range *range)
 }
 
 /* All of RAM, modules too, gets its struct frame; what is left of the ranges becomes free. */
-static void frames_make(struct arena *arena, const struct hal_boot *boot)
-{
+static void frames_make(struct arena *arena, const struct hal_boot *boot) {
     struct hal_range all = arena->range;
     for (uint32_t i = 0; i < boot->memory_count; i++)
         range_include(&all, &boot->memory[i]);
@@ -123,8 +114,7 @@ static void frames_make(struct arena *arena, const struct hal_boot *boot)
     }
 }
 
-static void root_account_make(void)
-{
+static void root_account_make(void) {
     void *cell;
     boot_expect(heap_alloc(NULL, sizeof(struct account), &cell));
     kernel->root_account = cell;
@@ -132,8 +122,7 @@ static void root_account_make(void)
     kernel->root_account->limit_objects = UINT64_MAX;
 }
 
-static void kernel_page_make(void)
-{
+static void kernel_page_make(void) {
     struct frame *frame;
     boot_expect(frame_alloc(NULL, 0, &frame));
     kernel->physical_kernel_page = frame_physical(frame);
@@ -143,24 +132,21 @@ static void kernel_page_make(void)
 /* ---- What the root task is handed ------------------------------------------------------------ */
 
 /* Puts an object at an index of the root task's table, and drops the maker's ref. */
-static void root_give(enum ax_root_handle index, struct object *object, uint32_t rights)
-{
+static void root_give(enum ax_root_handle index, struct object *object, uint32_t rights) {
     struct place place = {.process = kernel->root.process, .slot = (uint32_t)index};
     boot_expect(handle_promise(place.process, 1));
     place_put(&place, object, rights);
     object_unref(object);
 }
 
-static void device_give(enum ax_root_handle index, enum ax_device_kind kind, uint64_t size)
-{
+static void device_give(enum ax_root_handle index, enum ax_device_kind kind, uint64_t size) {
     struct device *device;
     boot_expect(device_make(kernel->root_account, NULL, kind, 0, size, &device));
     root_give(index, &device->object, AX_RIGHT_ALL);
 }
 
 /* The second module's frames become those of a memory object. */
-static void image_give(const struct hal_boot *boot)
-{
+static void image_give(const struct hal_boot *boot) {
     struct memory *memory;
     struct hal_range range = {0};
     if (boot->module_count > 1)
@@ -177,8 +163,7 @@ static void image_give(const struct hal_boot *boot)
               AX_RIGHT_READ | AX_RIGHT_EXECUTE | AX_RIGHT_COPY | AX_RIGHT_MOVE);
 }
 
-static void boot_page_fill(struct ax_boot_page *page, const struct hal_boot *boot)
-{
+static void boot_page_fill(struct ax_boot_page *page, const struct hal_boot *boot) {
     page->cpu_count = kernel->cpu_count;
     page->memory_bytes = kernel->frames.total_count * AX_PAGE_SIZE;
     page->image_bytes = boot->module_count > 1 ? boot->module_bytes[1] : 0;
@@ -187,8 +172,7 @@ static void boot_page_fill(struct ax_boot_page *page, const struct hal_boot *boo
     hal_entropy(page->entropy, sizeof(page->entropy));
 }
 
-static void boot_page_give(const struct hal_boot *boot)
-{
+static void boot_page_give(const struct hal_boot *boot) {
     struct memory *memory;
     boot_expect(memory_make(kernel->root_account, 1, &memory));
     boot_expect(memory_fill(memory, kernel->root_account));
@@ -197,8 +181,7 @@ static void boot_page_give(const struct hal_boot *boot)
     root_give(AX_ROOT_BOOT, &memory->object, AX_RIGHT_READ | AX_RIGHT_COPY | AX_RIGHT_MOVE);
 }
 
-static void root_task_make(const struct hal_boot *boot)
-{
+static void root_task_make(const struct hal_boot *boot) {
     boot_expect(process_make(kernel->root_account, &kernel->root.process));
     kernel->root.process->is_root = true;
     object_ref(&kernel->root.process->object); /* core's own, beside the handle's */
@@ -214,8 +197,7 @@ static void root_task_make(const struct hal_boot *boot)
     root_start();
 }
 
-void core_init(void)
-{
+void core_init(void) {
     const struct hal_boot *boot = hal_boot();
     struct arena arena = arena_find(boot);
     kernel = arena_take(&arena, sizeof(*kernel));

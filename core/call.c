@@ -10,19 +10,16 @@
 #include "process.h"
 #include "thread.h"
 
-struct thread *call_thread(struct call *call)
-{
+struct thread *call_thread(struct call *call) {
     return container_of(call, struct thread, call);
 }
 
 /* Calls that an instance has received before come first, in the order it received them. */
-static int call_class(const struct call *call)
-{
+static int call_class(const struct call *call) {
     return call->redelivered || call->retried ? 0 : 1;
 }
 
-int call_compare(const struct tree_node *a, const struct tree_node *b)
-{
+int call_compare(const struct tree_node *a, const struct tree_node *b) {
     const struct call *x = container_of(a, const struct call, node);
     const struct call *y = container_of(b, const struct call, node);
     if (call_class(x) != call_class(y))
@@ -32,20 +29,17 @@ int call_compare(const struct tree_node *a, const struct tree_node *b)
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static int call_compare_fresh(const void *key, const struct tree_node *node)
-{
+static int call_compare_fresh(const void *key, const struct tree_node *node) {
     (void)key;
     return call_class(container_of(node, const struct call, node)) == 0 ? 1 : -1;
 }
 
-struct call *call_first_fresh(const struct tree *calls)
-{
+struct call *call_first_fresh(const struct tree *calls) {
     struct tree_node *node = tree_lower_bound(calls, NULL, call_compare_fresh);
     return node != NULL ? container_of(node, struct call, node) : NULL;
 }
 
-static void call_insert(struct call *call)
-{
+static void call_insert(struct call *call) {
     struct endpoint *endpoint = call->session->endpoint;
     struct tree_node *same = tree_insert(&endpoint->calls, &call->node, call_compare);
     ASSERT(same == NULL);
@@ -53,8 +47,7 @@ static void call_insert(struct call *call)
     endpoint->queued_count++;
 }
 
-void call_unqueue(struct call *call)
-{
+void call_unqueue(struct call *call) {
     ASSERT(call->state == CALL_QUEUED);
     struct endpoint *endpoint = call->session->endpoint;
     tree_remove(&endpoint->calls, &call->node);
@@ -63,16 +56,14 @@ void call_unqueue(struct call *call)
     call->state = CALL_IDLE;
 }
 
-void call_reposition(struct call *call)
-{
+void call_reposition(struct call *call) {
     call_unqueue(call);
     call->priority = call_thread(call)->priority;
     call->state = CALL_QUEUED;
     call_insert(call);
 }
 
-void call_queue(struct call *call)
-{
+void call_queue(struct call *call) {
     ASSERT(call->state == CALL_IDLE && call->session != NULL);
     struct endpoint *endpoint = call->session->endpoint;
     call->state = CALL_QUEUED;
@@ -81,8 +72,7 @@ void call_queue(struct call *call)
     endpoint_deliver(endpoint);
 }
 
-void call_clear(struct call *call, bool move)
-{
+void call_clear(struct call *call, bool move) {
     struct process *process = call_thread(call)->process;
     for (unsigned i = 0; i < call->handle_count; i++) {
         struct held_handle *held = &call->handles[i];
@@ -103,8 +93,7 @@ void call_clear(struct call *call, bool move)
     object_unref(&session->object);
 }
 
-void call_fail(struct call *call, enum ax_error error)
-{
+void call_fail(struct call *call, enum ax_error error) {
     struct thread *thread = call_thread(call);
     struct endpoint *endpoint = call->session->endpoint;
     object_ref(&endpoint->object);
@@ -119,8 +108,7 @@ void call_fail(struct call *call, enum ax_error error)
     object_unref(&endpoint->object);
 }
 
-void call_abandon(struct thread *thread)
-{
+void call_abandon(struct thread *thread) {
     struct call *call = &thread->call;
     struct endpoint *endpoint = call->session->endpoint;
     object_ref(&endpoint->object);
@@ -141,16 +129,14 @@ void call_abandon(struct thread *thread)
 }
 
 /* A server of the holder's that waits in receive is told at once; else the next receive tells. */
-static void call_tell_holder(struct call *call)
-{
+static void call_tell_holder(struct call *call) {
     struct endpoint *endpoint = call->session->endpoint;
     list_append(&call->reply->holder->interrupts, &call->in_interrupts);
     endpoint->interrupt_count++;
     endpoint_deliver(endpoint);
 }
 
-void call_ask_early(struct thread *thread, enum ax_error error)
-{
+void call_ask_early(struct thread *thread, enum ax_error error) {
     struct call *call = &thread->call;
     bool was_received = call->redelivered || call->retried || call->forwarded;
     if (call->state == CALL_QUEUED && !was_received) {
@@ -167,8 +153,7 @@ void call_ask_early(struct thread *thread, enum ax_error error)
 /* ---- Making a call ----------------------------------------------------------------------------
  */
 
-ax_result message_check(const struct ax_message *message)
-{
+ax_result message_check(const struct ax_message *message) {
     if (message->word_count > AX_MESSAGE_WORDS || message->handle_count > AX_MESSAGE_HANDLES ||
         message->loan_count > AX_MESSAGE_LOANS)
         return AX_ERR_ARGUMENT;
@@ -185,8 +170,7 @@ ax_result message_check(const struct ax_message *message)
 }
 
 ax_result message_hold(struct process *process, const struct ax_message *message,
-                       struct held_handle held[AX_MESSAGE_HANDLES])
-{
+                       struct held_handle held[AX_MESSAGE_HANDLES]) {
     for (unsigned i = 0; i < message->handle_count; i++) {
         uint32_t wanted = message->handles[i].rights;
         uint32_t right = (wanted & AX_HANDLE_MOVE) != 0 ? AX_RIGHT_MOVE : AX_RIGHT_COPY;
@@ -205,8 +189,7 @@ ax_result message_hold(struct process *process, const struct ax_message *message
 
 /* Whom the call is made to, and in whose name; nothing is taken yet. */
 static ax_result call_decode(struct thread *thread, ax_handle handle, const struct ax_ipc *ipc,
-                             struct session **session, struct process **name)
-{
+                             struct session **session, struct process **name) {
     struct object *object;
     TRY(handle_lookup(thread->process, handle, AX_TYPE_SESSION, AX_RIGHT_CALL, &object));
     *session = (struct session *)object;
@@ -228,14 +211,12 @@ static ax_result call_decode(struct thread *thread, ax_handle handle, const stru
 }
 
 /* The call's id, in the name of `name`. Sequences that core chooses have the top bit set. */
-static void call_identify(struct call *call, struct process *name, uint64_t sequence)
-{
+static void call_identify(struct call *call, struct process *name, uint64_t sequence) {
     call->id.caller = name->object.id;
     call->id.sequence = sequence != 0 ? sequence : AX_SEQUENCE_CORE | ++name->next_sequence;
 }
 
-static void call_record(struct call *call, const struct ax_ipc *ipc, struct session *session)
-{
+static void call_record(struct call *call, const struct ax_ipc *ipc, struct session *session) {
     const struct ax_message *message = &ipc->message;
     call->redelivered = call->retried = call->forwarded = call->interrupted = false;
     call->deaths = 0;
@@ -255,8 +236,7 @@ static void call_record(struct call *call, const struct ax_ipc *ipc, struct sess
     call->order = session->endpoint->next_order++;
 }
 
-ax_result sys_call(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_call(struct thread *thread, const uint64_t arguments[5]) {
     ax_result result;
     if (kernel->fast_ipc && ipc_fast_call(thread, (ax_handle)arguments[0], &result))
         return result;

@@ -10,8 +10,7 @@
 
 /* The child's region that ends where `first` begins and came from the same, or NULL. */
 static struct region *clone_previous(struct process *child, const struct region *region,
-                                     uint64_t first)
-{
+                                     uint64_t first) {
     if (first == region->start)
         return NULL;
     struct region *previous = space_find(child, first - AX_PAGE_SIZE);
@@ -28,8 +27,7 @@ static struct region *clone_previous(struct process *child, const struct region 
  * portions, between which it can change, so the child's has always just what was cloned.
  */
 static ax_result clone_extend(struct process *child, const struct region *region, uint64_t first,
-                              struct region **copy)
-{
+                              struct region **copy) {
     uint64_t page_count = (region_end(region) - first) / AX_PAGE_SIZE;
     *copy = clone_previous(child, region, first);
     if (*copy == NULL) {
@@ -43,8 +41,7 @@ static ax_result clone_extend(struct process *child, const struct region *region
 
 /* The child's view of a parent's private page. A pinned frame is the parent's own to the end of the
  * loan, so the child gets a copy. */
-static ax_result clone_frame(struct process *child, struct frame *frame, struct frame **copy)
-{
+static ax_result clone_frame(struct process *child, struct frame *frame, struct frame **copy) {
     if (frame->pins == 0) {
         frame_ref(frame);
         *copy = frame;
@@ -56,8 +53,7 @@ static ax_result clone_frame(struct process *child, struct frame *frame, struct 
     return result;
 }
 
-static ax_result clone_page(struct region *copy, uint64_t address, struct frame *frame)
-{
+static ax_result clone_page(struct region *copy, uint64_t address, struct frame *frame) {
     struct process *child = copy->process;
     if (copy->overlay == NULL) {
         TRY(memory_make(child->account, MEMORY_PAGES_MAX, &copy->overlay));
@@ -74,8 +70,7 @@ static ax_result clone_page(struct region *copy, uint64_t address, struct frame 
 /* Clones private pages from `first` on to the child's region, up to *portion; *end, the region's
  * end at first, is where it stopped before that. */
 static ax_result clone_pages(const struct region *region, struct region *copy, uint64_t first,
-                             uint64_t *end, unsigned *portion)
-{
+                             uint64_t *end, unsigned *portion) {
     if (region->overlay == NULL)
         return AX_OK;
     uint64_t base = region->overlay_offset;
@@ -96,8 +91,7 @@ static ax_result clone_pages(const struct region *region, struct region *copy, u
 }
 
 /* The parent must fault when it writes what is shared now. */
-static void clone_protect(struct region *region, uint64_t first, uint64_t end)
-{
+static void clone_protect(struct region *region, uint64_t first, uint64_t end) {
     struct process *parent = region->process;
     if (!region->is_private || (region->prot & AX_PROT_WRITE) == 0 || !parent->space.created)
         return;
@@ -107,8 +101,7 @@ static void clone_protect(struct region *region, uint64_t first, uint64_t end)
 
 /* Clones one region from *cursor on, as far as the portion and memory last. */
 static ax_result clone_region(struct region *region, struct process *child, uint64_t *cursor,
-                              unsigned *portion)
-{
+                              unsigned *portion) {
     uint64_t first = *cursor > region->start ? *cursor : region->start;
     uint64_t end = region_end(region);
     *cursor = end;
@@ -131,8 +124,7 @@ static ax_result clone_region(struct region *region, struct process *child, uint
 }
 
 ax_result space_clone(struct process *parent, struct process *child, uint64_t *cursor,
-                      unsigned *portion)
-{
+                      unsigned *portion) {
     struct region *region;
     while ((region = space_next(parent, *cursor)) != NULL) {
         if (*portion == 0)

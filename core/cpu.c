@@ -8,8 +8,7 @@
 #include "timer.h"
 #include "upcall.h"
 
-void kernel_lock(void)
-{
+void kernel_lock(void) {
     uint32_t own = hal_cpu_id() + 1;
     uint32_t holder = 0;
     while (!atomic_compare_exchange_strong_explicit(&kernel->lock, &holder, own,
@@ -23,8 +22,7 @@ void kernel_lock(void)
     cpu_this()->locked_ns = hal_time_ns();
 }
 
-void kernel_unlock(void)
-{
+void kernel_unlock(void) {
     struct ax_counters *counters = &kernel->counters;
     uint64_t held_ns = hal_time_ns() - cpu_this()->locked_ns;
     counters->lock_held_ns += held_ns;
@@ -34,8 +32,7 @@ void kernel_unlock(void)
     atomic_store_explicit(&kernel->lock, 0, memory_order_release);
 }
 
-void cpu_enter(struct cpu *cpu)
-{
+void cpu_enter(struct cpu *cpu) {
     kernel_lock();
     cpu->online = true;
     kernel_unlock();
@@ -47,8 +44,7 @@ void cpu_enter(struct cpu *cpu)
  * Brings every change of a space made so far into force (space.h). The lock is released meanwhile,
  * so afterwards everything may be different.
  */
-static void sync_spaces(void)
-{
+static void sync_spaces(void) {
     uint64_t until = kernel->frames.changes;
     uint64_t change;
     struct process *process;
@@ -63,8 +59,7 @@ static void sync_spaces(void)
 }
 
 /* What the picked thread has to do before it enters user mode. False: it cannot enter it now. */
-static bool thread_is_prepared(struct thread *thread)
-{
+static bool thread_is_prepared(struct thread *thread) {
     if (thread->restarting) {
         call_dispatch(thread);
         return false; /* though it may be done: whom it woke may be better */
@@ -74,8 +69,7 @@ static bool thread_is_prepared(struct thread *thread)
     return thread->state == THREAD_RUNNING;
 }
 
-static void deadline_update(struct cpu *cpu, uint64_t at_latest_ns)
-{
+static void deadline_update(struct cpu *cpu, uint64_t at_latest_ns) {
     uint64_t deadline_ns = due_next(cpu);
     uint64_t slice_end_ns = sched_slice_end(cpu);
     if (slice_end_ns < deadline_ns)
@@ -88,8 +82,7 @@ static void deadline_update(struct cpu *cpu, uint64_t at_latest_ns)
     hal_deadline_set(deadline_ns);
 }
 
-static void enter_user(struct cpu *cpu)
-{
+static void enter_user(struct cpu *cpu) {
     struct thread *thread = cpu->current;
     ASSERT(thread->state == THREAD_RUNNING && thread->on_cpu && thread->user_created);
     if (thread != cpu->last) {
@@ -101,8 +94,7 @@ static void enter_user(struct cpu *cpu)
     thread->started_ns = hal_time_ns();
 }
 
-static void prepare(struct cpu *cpu)
-{
+static void prepare(struct cpu *cpu) {
     cpu->kicked = false;
     work_run(WORK_PORTION);
     bool more_is_due = due_fire(cpu);
@@ -123,15 +115,13 @@ static void prepare(struct cpu *cpu)
         enter_user(cpu);
 }
 
-void cpu_prepare(struct cpu *cpu)
-{
+void cpu_prepare(struct cpu *cpu) {
     kernel_lock();
     prepare(cpu);
     kernel_unlock();
 }
 
-void cpu_run(struct cpu *cpu, struct hal_event *event)
-{
+void cpu_run(struct cpu *cpu, struct hal_event *event) {
     if (cpu->poll)
         hal_cpu_kick(cpu->id); /* so that the wait returns at once, with whatever is pending */
     if (cpu->current == NULL || cpu->poll)
@@ -142,8 +132,7 @@ void cpu_run(struct cpu *cpu, struct hal_event *event)
 
 /* ---- Handle ---------------------------------------------------------------------------------- */
 
-static void handle_call(struct thread *thread, const struct hal_event *event)
-{
+static void handle_call(struct thread *thread, const struct hal_event *event) {
     uint64_t number = event->call.number;
     thread->call_number = number < AX_CALL_COUNT ? (uint32_t)number : AX_CALL_COUNT;
     for (unsigned i = 0; i < 5; i++)
@@ -157,8 +146,7 @@ static void handle_call(struct thread *thread, const struct hal_event *event)
 }
 
 /* A page fault that memory might resolve a little later is simply met again. */
-static void handle_fault(struct thread *thread, const struct hal_event *event)
-{
+static void handle_fault(struct thread *thread, const struct hal_event *event) {
     uint32_t fault = event->fault.fault;
     if (fault == AX_FAULT_UNMAPPED) {
         bool was_coming = memory_is_coming();
@@ -173,8 +161,7 @@ static void handle_fault(struct thread *thread, const struct hal_event *event)
 }
 
 /* What the current thread brought from user mode. */
-static void handle_thread_event(struct thread *thread, const struct hal_event *event)
-{
+static void handle_thread_event(struct thread *thread, const struct hal_event *event) {
     if (thread->state != THREAD_RUNNING)
         return; /* it was ended while it was there: this comes too late */
     switch (event->kind) {
@@ -185,8 +172,7 @@ static void handle_thread_event(struct thread *thread, const struct hal_event *e
     }
 }
 
-static uint64_t event_detail(const struct hal_event *event)
-{
+static uint64_t event_detail(const struct hal_event *event) {
     switch (event->kind) {
     case HAL_EVENT_CALL: return event->call.number;
     case HAL_EVENT_FAULT: return event->fault.address;
@@ -195,8 +181,7 @@ static uint64_t event_detail(const struct hal_event *event)
     }
 }
 
-static void handle(struct cpu *cpu, const struct hal_event *event)
-{
+static void handle(struct cpu *cpu, const struct hal_event *event) {
     kernel->counters.kernel_entries++;
     TRACE(AX_TRACE_ENTRY, event->kind, event_detail(event));
     if (cpu->current != NULL)
@@ -219,8 +204,7 @@ static void handle(struct cpu *cpu, const struct hal_event *event)
     sched_leave(cpu);
 }
 
-void cpu_handle(struct cpu *cpu, const struct hal_event *event)
-{
+void cpu_handle(struct cpu *cpu, const struct hal_event *event) {
     kernel_lock();
     handle(cpu, event);
     kernel_unlock();
@@ -228,8 +212,7 @@ void cpu_handle(struct cpu *cpu, const struct hal_event *event)
 
 /* ---- The loop -------------------------------------------------------------------------------- */
 
-void core_cpu_main(void)
-{
+void core_cpu_main(void) {
     struct cpu *cpu = cpu_this();
     cpu_enter(cpu);
     cpu_prepare(cpu);
@@ -243,8 +226,7 @@ void core_cpu_main(void)
     }
 }
 
-void core_start(void)
-{
+void core_start(void) {
     core_init();
     for (uint32_t id = 1; id < kernel->cpu_count; id++) {
         if (!hal_cpu_start(id))

@@ -24,7 +24,6 @@ void cpu_run(struct cpu *cpu, struct hal_event *event);
 void cpu_handle(struct cpu *cpu, const struct hal_event *event);
 
 /* The next step of the loop will not wait for an event: there is more to do. */
-static inline bool cpu_must_poll(const struct cpu *cpu)
-{
+static inline bool cpu_must_poll(const struct cpu *cpu) {
     return cpu->poll;
 }

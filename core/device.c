@@ -12,8 +12,7 @@
 #include "thread.h"
 
 ax_result device_make(struct account *account, struct device *parent, enum ax_device_kind kind,
-                      uint64_t base, uint64_t size, struct device **device)
-{
+                      uint64_t base, uint64_t size, struct device **device) {
     void *memory;
     TRY(heap_alloc(account, sizeof(**device), &memory));
     struct device *made = memory;
@@ -29,14 +28,12 @@ ax_result device_make(struct account *account, struct device *parent, enum ax_de
     return AX_OK;
 }
 
-bool device_has(const struct device *device, uint64_t base, uint64_t size)
-{
+bool device_has(const struct device *device, uint64_t base, uint64_t size) {
     return size > 0 && base >= device->base && base - device->base < device->size &&
            size <= device->size - (base - device->base);
 }
 
-void device_quarantine(struct device *device, struct memory *memory)
-{
+void device_quarantine(struct device *device, struct memory *memory) {
     ASSERT(memory->device == device && memory->object.refs == 0);
     memory->device = NULL;
     list_append(&device->quarantine, &memory->quarantine);
@@ -44,8 +41,7 @@ void device_quarantine(struct device *device, struct memory *memory)
     object_unref(&device->object);
 }
 
-bool device_work(struct device *device, unsigned *portion)
-{
+bool device_work(struct device *device, unsigned *portion) {
     (void)portion;
     struct device *parent = device->parent;
     if (!list_is_empty(&device->quarantine)) {
@@ -61,8 +57,7 @@ bool device_work(struct device *device, unsigned *portion)
 }
 
 static ax_result device_lookup_any(struct thread *thread, ax_handle handle, uint32_t rights,
-                                   struct device **device)
-{
+                                   struct device **device) {
     struct object *object;
     ax_result result = handle_lookup(thread->process, handle, AX_TYPE_DEVICE, rights, &object);
     if (result == AX_OK)
@@ -71,16 +66,14 @@ static ax_result device_lookup_any(struct thread *thread, ax_handle handle, uint
 }
 
 ax_result device_lookup(struct thread *thread, ax_handle handle, enum ax_device_kind kind,
-                        uint32_t rights, struct device **device)
-{
+                        uint32_t rights, struct device **device) {
     TRY(device_lookup_any(thread, handle, 0, device));
     if ((*device)->kind != kind)
         return AX_ERR_TYPE;
     return device_lookup_any(thread, handle, rights, device);
 }
 
-ax_result sys_device_create(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_device_create(struct thread *thread, const uint64_t arguments[5]) {
     struct device *parent;
     TRY(device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &parent));
     uint64_t base = arguments[2], size = arguments[3];
@@ -100,8 +93,7 @@ ax_result sys_device_create(struct thread *thread, const uint64_t arguments[5])
     return place_new(&place, &device->object, AX_RIGHT_ALL);
 }
 
-ax_result sys_device_port(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_device_port(struct thread *thread, const uint64_t arguments[5]) {
     uint64_t port = arguments[1], value = arguments[3];
     bool write = (arguments[2] & AX_PORT_WRITE) != 0;
     uint64_t width = arguments[2] & ~(uint64_t)AX_PORT_WRITE;
@@ -122,8 +114,7 @@ ax_result sys_device_port(struct thread *thread, const uint64_t arguments[5])
 
 /* Registers from an offset to the device's end, or RAM for the device. */
 static ax_result device_memory_make(struct device *device, bool is_dma, uint64_t value,
-                                    struct account *account, struct memory **memory)
-{
+                                    struct account *account, struct memory **memory) {
     TRY(memory_make(account, is_dma ? value : (device->size - value) >> AX_PAGE_SHIFT, memory));
     struct memory *made = *memory;
     if (is_dma) {
@@ -142,8 +133,7 @@ static ax_result device_memory_make(struct device *device, bool is_dma, uint64_t
     return AX_OK;
 }
 
-ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5]) {
     struct device *device;
     uint64_t value = arguments[1];
     TRY(device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &device));
@@ -172,8 +162,7 @@ ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5])
 
 /* Releases what was in quarantine when the call began: progress[0] is how much is left, [1] that it
  * began. */
-ax_result sys_device_reset(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_device_reset(struct thread *thread, const uint64_t arguments[5]) {
     struct device *device;
     TRY(device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &device));
     if (thread->progress[1] == 0) {

@@ -12,13 +12,11 @@ typedef ax_result call_handler(struct thread *thread, const uint64_t arguments[5
 static call_handler *const handlers[AX_CALL_COUNT] = {AX_CALL_LIST(X)};
 #undef X
 
-bool memory_is_coming(void)
-{
+bool memory_is_coming(void) {
     return work_is_pending() || kernel->frames.waiting_count != 0;
 }
 
-bool memory_may_come(const struct thread *thread, ax_result result, bool was_coming)
-{
+bool memory_may_come(const struct thread *thread, ax_result result, bool was_coming) {
     if (result != AX_ERR_MEMORY && result != AX_ERR_LIMIT)
         return false;
     return was_coming || process_reclaim(result == AX_ERR_MEMORY ? NULL : thread->process->account);
@@ -28,8 +26,7 @@ bool memory_may_come(const struct thread *thread, ax_result result, bool was_com
  * The call failed for want of memory. What it gave back itself when it failed is no reason to make
  * it again, so it waits until all that was on its way has come, and then has one more try.
  */
-static bool call_waits(struct thread *thread, ax_result result, bool was_coming)
-{
+static bool call_waits(struct thread *thread, ax_result result, bool was_coming) {
     if (thread->patience == 0 || !memory_may_come(thread, result, was_coming))
         return false;
     thread->waits_for_memory = true;
@@ -39,8 +36,7 @@ static bool call_waits(struct thread *thread, ax_result result, bool was_coming)
 }
 
 /* Still waiting for memory; each time some of the work that brings it has been done. */
-static bool call_waits_on(struct thread *thread)
-{
+static bool call_waits_on(struct thread *thread) {
     if (thread->waits_for_memory && thread->patience > 0 && memory_is_coming()) {
         thread->patience--;
         return true;
@@ -49,8 +45,7 @@ static bool call_waits_on(struct thread *thread)
     return false;
 }
 
-void call_dispatch(struct thread *thread)
-{
+void call_dispatch(struct thread *thread) {
     uint32_t number = thread->call_number;
     bool was_coming = memory_is_coming();
     thread->restarting = true;

@@ -11,8 +11,7 @@
 #include "process.h"
 #include "thread.h"
 
-ax_result endpoint_make(struct account *account, struct endpoint **made)
-{
+ax_result endpoint_make(struct account *account, struct endpoint **made) {
     void *memory;
     TRY(heap_alloc(account, sizeof(struct endpoint), &memory));
     struct endpoint *endpoint = memory;
@@ -26,8 +25,7 @@ ax_result endpoint_make(struct account *account, struct endpoint **made)
     return AX_OK;
 }
 
-void endpoint_handles_changed(struct endpoint *endpoint, uint32_t rights, int change)
-{
+void endpoint_handles_changed(struct endpoint *endpoint, uint32_t rights, int change) {
     if ((rights & AX_RIGHT_RECEIVE) == 0)
         return;
     endpoint->receive_handles += (uint32_t)change;
@@ -38,8 +36,7 @@ void endpoint_handles_changed(struct endpoint *endpoint, uint32_t rights, int ch
 }
 
 /* The endpoint is dead, or nobody can reach it: whoever waits there is told. */
-static bool endpoint_bury(struct endpoint *endpoint, unsigned *portion)
-{
+static bool endpoint_bury(struct endpoint *endpoint, unsigned *portion) {
     for (; *portion > 0; --*portion) {
         struct tree_node *node;
         struct list *first;
@@ -63,8 +60,7 @@ static bool endpoint_bury(struct endpoint *endpoint, unsigned *portion)
     return false;
 }
 
-bool endpoint_work(struct endpoint *endpoint, unsigned *portion)
-{
+bool endpoint_work(struct endpoint *endpoint, unsigned *portion) {
     if (!endpoint->dead && endpoint->object.refs != 0) {
         *portion = 0;
         endpoint_deliver(endpoint); /* goes on where endpoint_receive stopped */
@@ -81,8 +77,7 @@ bool endpoint_work(struct endpoint *endpoint, unsigned *portion)
 
 /* ---- Members --------------------------------------------------------------------------------- */
 
-ax_result endpoint_join(struct endpoint *endpoint, struct thread *thread)
-{
+ax_result endpoint_join(struct endpoint *endpoint, struct thread *thread) {
     if (thread->endpoint == endpoint)
         return AX_OK;
     if (endpoint->member_count == MEMBERS_MAX)
@@ -99,8 +94,7 @@ ax_result endpoint_join(struct endpoint *endpoint, struct thread *thread)
     return AX_OK;
 }
 
-void endpoint_leave(struct thread *thread)
-{
+void endpoint_leave(struct thread *thread) {
     struct endpoint *endpoint = thread->endpoint;
     if (endpoint == NULL)
         return;
@@ -113,14 +107,12 @@ void endpoint_leave(struct thread *thread)
 /* ---- Receiving ------------------------------------------------------------------------------- */
 
 /* Something that any thread may receive. */
-static bool has_message(const struct endpoint *endpoint)
-{
+static bool has_message(const struct endpoint *endpoint) {
     return endpoint->queued_count > 0 || !list_is_empty(&endpoint->closed) ||
            !list_is_empty(&endpoint->ready_bindings);
 }
 
-void endpoint_update(struct endpoint *endpoint)
-{
+void endpoint_update(struct endpoint *endpoint) {
     bool pending = has_message(endpoint) || endpoint->interrupt_count > 0;
     bool shown = (endpoint->object.signals & AX_SIGNAL_PENDING) != 0;
     if (pending && !shown)
@@ -132,8 +124,7 @@ void endpoint_update(struct endpoint *endpoint)
 
 /* Something that is not a call; the promised slots go back. */
 static void receive_notice(struct thread *thread, enum ax_message_kind kind, uint64_t badge,
-                           uint64_t word)
-{
+                           uint64_t word) {
     struct ax_message *message = &thread->page->ipc.message;
     memset(message, 0, sizeof(*message));
     message->kind = (uint8_t)kind;
@@ -145,8 +136,7 @@ static void receive_notice(struct thread *thread, enum ax_message_kind kind, uin
     handle_unpromise(thread->process, thread->accept + 1);
 }
 
-static bool receive_close(struct endpoint *endpoint, struct thread *thread)
-{
+static bool receive_close(struct endpoint *endpoint, struct thread *thread) {
     struct list *first = list_first(&endpoint->closed);
     if (first == NULL)
         return false;
@@ -157,8 +147,7 @@ static bool receive_close(struct endpoint *endpoint, struct thread *thread)
     return true;
 }
 
-static bool receive_event(struct endpoint *endpoint, struct thread *thread)
-{
+static bool receive_event(struct endpoint *endpoint, struct thread *thread) {
     struct list *first;
     while ((first = list_first(&endpoint->ready_bindings)) != NULL) {
         uint64_t cookie;
@@ -171,15 +160,13 @@ static bool receive_event(struct endpoint *endpoint, struct thread *thread)
     return false;
 }
 
-static bool receive_call(struct endpoint *endpoint, struct thread *thread)
-{
+static bool receive_call(struct endpoint *endpoint, struct thread *thread) {
     struct tree_node *node = tree_first(&endpoint->calls);
     return node != NULL && reply_begin(container_of(node, struct call, node), thread);
 }
 
 /* A call that cannot be delivered ends, and what its end brings about comes before the next one. */
-bool endpoint_receive(struct endpoint *endpoint, struct thread *thread)
-{
+bool endpoint_receive(struct endpoint *endpoint, struct thread *thread) {
     for (unsigned left = WORK_PORTION; left > 0; left--) {
         if (reply_tell_interrupt(endpoint, thread) || receive_close(endpoint, thread) ||
             receive_event(endpoint, thread) || receive_call(endpoint, thread))
@@ -192,8 +179,7 @@ bool endpoint_receive(struct endpoint *endpoint, struct thread *thread)
 }
 
 /* A receiver that some of what is there can be delivered to. */
-static struct thread *endpoint_receiver(struct endpoint *endpoint)
-{
+static struct thread *endpoint_receiver(struct endpoint *endpoint) {
     bool for_anyone = has_message(endpoint);
     struct thread *thread;
     list_for_each (thread, &endpoint->receivers, in_receivers) {
@@ -203,8 +189,7 @@ static struct thread *endpoint_receiver(struct endpoint *endpoint)
     return NULL;
 }
 
-void endpoint_deliver(struct endpoint *endpoint)
-{
+void endpoint_deliver(struct endpoint *endpoint) {
     struct thread *thread;
     object_ref(&endpoint->object);
     while (!endpoint->delivering && (thread = endpoint_receiver(endpoint)) != NULL) {
@@ -224,15 +209,14 @@ void endpoint_deliver(struct endpoint *endpoint)
     object_unref(&endpoint->object);
 }
 
-void endpoint_receive_cancel(struct thread *thread)
-{
+void endpoint_receive_cancel(struct thread *thread) {
     list_remove(&thread->in_receivers);
     handle_unpromise(thread->process, thread->accept + 1);
     priority_update_members(thread->endpoint);
 }
 
-static ax_result receive_decode(struct thread *thread, ax_handle handle, struct endpoint **endpoint)
-{
+static ax_result receive_decode(struct thread *thread, ax_handle handle,
+                                struct endpoint **endpoint) {
     struct object *object;
     TRY(handle_lookup(thread->process, handle, AX_TYPE_ENDPOINT, AX_RIGHT_RECEIVE, &object));
     *endpoint = (struct endpoint *)object;
@@ -248,8 +232,7 @@ static ax_result receive_decode(struct thread *thread, ax_handle handle, struct 
 }
 
 /* The room is promised. */
-static ax_result receive(struct thread *thread, struct endpoint *endpoint, uint64_t deadline_ns)
-{
+static ax_result receive(struct thread *thread, struct endpoint *endpoint, uint64_t deadline_ns) {
     if (thread->serving != NULL)
         reply_park(thread);
     ax_result result = endpoint_join(endpoint, thread);
@@ -273,8 +256,7 @@ static ax_result receive(struct thread *thread, struct endpoint *endpoint, uint6
     return result;
 }
 
-ax_result sys_reply_receive(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_reply_receive(struct thread *thread, const uint64_t arguments[5]) {
     ax_result result;
     ax_handle reply = (ax_handle)arguments[0];
     ax_handle handle = (ax_handle)arguments[1];
@@ -304,8 +286,7 @@ ax_result sys_reply_receive(struct thread *thread, const uint64_t arguments[5])
 #define LIST_LOOK_MAX 256
 
 static unsigned list_sessions(const struct endpoint *endpoint, bool closed, uint64_t cursor,
-                              struct ax_session_info *info)
-{
+                              struct ax_session_info *info) {
     unsigned count = 0;
     unsigned looked = 0;
     struct tree_node *node = session_lower_bound(endpoint, cursor);
@@ -325,8 +306,7 @@ static unsigned list_sessions(const struct endpoint *endpoint, bool closed, uint
 }
 
 static unsigned list_redelivered(const struct endpoint *endpoint, uint64_t skip,
-                                 struct ax_session_info *info)
-{
+                                 struct ax_session_info *info) {
     unsigned count = 0;
     struct tree_node *node = tree_first(&endpoint->calls);
     for (uint64_t i = 0; node != NULL && count < LIST_MAX; i++, node = tree_next(node)) {
@@ -340,8 +320,7 @@ static unsigned list_redelivered(const struct endpoint *endpoint, uint64_t skip,
     return count;
 }
 
-ax_result sys_endpoint_list(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_endpoint_list(struct thread *thread, const uint64_t arguments[5]) {
     struct object *object;
     struct ax_session_info info[LIST_MAX];
     unsigned count;

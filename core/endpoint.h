@@ -19,12 +19,12 @@ struct endpoint {
     bool dead;       /* no receiver's handle any more: final */
     bool delivering; /* endpoint_deliver is at work further up */
     uint32_t member_count;
-    struct list members;        /* struct thread.in_members */
-    struct list receivers;      /* struct thread.in_receivers: waiting, first come first */
-    struct tree calls;          /* QUEUED, by call_compare */
-    struct tree sessions;       /* by badge: open and closed, not retired */
-    struct list closed;         /* struct session.in_closed: closes to announce, in order */
-    struct list bindings;       /* struct binding.in_endpoint */
+    struct list members;   /* struct thread.in_members */
+    struct list receivers; /* struct thread.in_receivers: waiting, first come first */
+    struct tree calls;     /* QUEUED, by call_compare */
+    struct tree sessions;  /* by badge: open and closed, not retired */
+    struct list closed;    /* struct session.in_closed: closes to announce, in order */
+    struct list bindings;  /* struct binding.in_endpoint */
     uint32_t binding_count;
     struct list ready_bindings; /* struct binding.ready */
     uint64_t next_order;

@@ -11,8 +11,7 @@
 #include "thread.h"
 #include "timer.h"
 
-static ax_result event_make(struct account *account, uint32_t signals, struct event **event)
-{
+static ax_result event_make(struct account *account, uint32_t signals, struct event **event) {
     void *memory;
     TRY(heap_alloc(account, sizeof(**event), &memory));
     *event = memory;
@@ -21,16 +20,14 @@ static ax_result event_make(struct account *account, uint32_t signals, struct ev
     return AX_OK;
 }
 
-bool event_work(struct event *event, unsigned *portion)
-{
+bool event_work(struct event *event, unsigned *portion) {
     (void)portion;
     object_free(&event->object, sizeof(*event));
     return true;
 }
 
 static ax_result object_make(struct account *account, uint64_t type, uint32_t signals,
-                             struct object **object)
-{
+                             struct object **object) {
     ax_result result;
     if (type == AX_TYPE_EVENT) {
         struct event *event;
@@ -52,8 +49,7 @@ static ax_result object_make(struct account *account, uint64_t type, uint32_t si
     return result;
 }
 
-ax_result sys_object_create(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_object_create(struct thread *thread, const uint64_t arguments[5]) {
     uint64_t type = arguments[0], argument = arguments[1];
     if (type != AX_TYPE_EVENT && type != AX_TYPE_ENDPOINT && type != AX_TYPE_TIMER &&
         type != AX_TYPE_QUEUE)
@@ -73,8 +69,7 @@ ax_result sys_object_create(struct thread *thread, const uint64_t arguments[5])
 }
 
 /* What signalling an object of this type needs, and which bits may be changed. */
-static ax_result signal_rule(uint8_t type, uint32_t *right, uint64_t *clear, uint64_t *set)
-{
+static ax_result signal_rule(uint8_t type, uint32_t *right, uint64_t *clear, uint64_t *set) {
     *clear = type == AX_TYPE_EVENT ? AX_SIGNAL_SERVED : AX_SIGNAL_FIRED;
     *set = type == AX_TYPE_EVENT ? AX_SIGNAL_SERVED : 0;
     switch (type) {
@@ -85,8 +80,7 @@ static ax_result signal_rule(uint8_t type, uint32_t *right, uint64_t *clear, uin
     }
 }
 
-ax_result sys_object_signal(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_object_signal(struct thread *thread, const uint64_t arguments[5]) {
     struct object *object;
     uint32_t held, right;
     uint64_t may_clear, may_set;

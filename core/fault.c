@@ -19,8 +19,7 @@ struct page {
     bool is_own; /* the frame is the overlay's */
 };
 
-static void page_look(struct page *page, struct region *region, uint64_t address)
-{
+static void page_look(struct page *page, struct region *region, uint64_t address) {
     uint64_t at = (address - region->start) / AX_PAGE_SIZE;
     *page = (struct page){.region = region,
                           .address = align_down(address, AX_PAGE_SIZE),
@@ -33,28 +32,24 @@ static void page_look(struct page *page, struct region *region, uint64_t address
         page->frame = memory_find(region->memory, page->index);
 }
 
-static bool page_is_beyond(const struct page *page)
-{
+static bool page_is_beyond(const struct page *page) {
     const struct memory *memory = page->region->memory;
     return memory != NULL && page->index >= memory->page_count;
 }
 
 /* May the frame be written as it is? */
-static bool page_is_writable(const struct page *page)
-{
+static bool page_is_writable(const struct page *page) {
     return !page->region->is_private || (page->is_own && frame_is_exclusive(page->frame));
 }
 
-static bool region_allows(const struct region *region, uint32_t access, bool force)
-{
+static bool region_allows(const struct region *region, uint32_t access, bool force) {
     if (force)
         return access != AX_PROT_WRITE || region->is_private || (region->prot & AX_PROT_WRITE);
     return (region->prot & access) != 0;
 }
 
 /* A first private page of the region. */
-static ax_result page_insert(struct page *page, struct frame *fresh)
-{
+static ax_result page_insert(struct page *page, struct frame *fresh) {
     struct region *region = page->region;
     bool is_first = region->overlay == NULL;
     if (is_first) {
@@ -71,8 +66,7 @@ static ax_result page_insert(struct page *page, struct frame *fresh)
 }
 
 /* The page's own frame takes the place of what it showed, which may be mapped. */
-static ax_result page_copy(struct page *page, struct frame *fresh)
-{
+static ax_result page_copy(struct page *page, struct frame *fresh) {
     struct region *region = page->region;
     const struct frame *old = page->frame;
     if (old != NULL) {
@@ -86,8 +80,7 @@ static ax_result page_copy(struct page *page, struct frame *fresh)
 }
 
 /* Gives the page a frame that fits the access; takes memory. */
-static ax_result page_make(struct page *page, bool write)
-{
+static ax_result page_make(struct page *page, bool write) {
     struct region *region = page->region;
     bool is_shared = !region->is_private;
     if (page->frame == NULL && region->memory != NULL && region->memory->pager != NULL)
@@ -108,8 +101,7 @@ static ax_result page_make(struct page *page, bool write)
 
 /* page_resolve, with all about the page. */
 static ax_result page_find(struct process *process, uint64_t address, uint32_t access, bool force,
-                           struct page *page, uint32_t *fault)
-{
+                           struct page *page, uint32_t *fault) {
     struct region *region = space_find(process, address);
     *fault = AX_FAULT_UNMAPPED;
     if (region == NULL)
@@ -133,8 +125,7 @@ static ax_result page_find(struct process *process, uint64_t address, uint32_t a
 }
 
 ax_result page_resolve(struct process *process, uint64_t address, uint32_t access, bool force,
-                       struct frame **frame, uint32_t *fault)
-{
+                       struct frame **frame, uint32_t *fault) {
     struct page page;
     TRY(page_find(process, address, access, force, &page, fault));
     if (page.frame == NULL) { /* device registers */
@@ -155,15 +146,13 @@ struct run {
     uint32_t prot;
 };
 
-static bool run_map(struct process *process, const struct run *run)
-{
+static bool run_map(struct process *process, const struct run *run) {
     return run->page_count == 0 || hal_space_map(&process->space.hal, run->address, run->physical,
                                                  run->page_count, run->prot);
 }
 
 /* What a page of the region looks like to the machine; false: it is not present. */
-static bool page_translate(const struct page *page, uint64_t *physical, uint32_t *prot)
-{
+static bool page_translate(const struct page *page, uint64_t *physical, uint32_t *prot) {
     const struct region *region = page->region;
     *prot = region->prot;
     if (page_is_beyond(page))
@@ -183,8 +172,7 @@ static bool page_translate(const struct page *page, uint64_t *physical, uint32_t
 
 /* Maps what is present of [first, end) of the region, in runs. False: the machine has no memory for
  * some of it. */
-static bool region_show(struct region *region, uint64_t first, uint64_t end)
-{
+static bool region_show(struct region *region, uint64_t first, uint64_t end) {
     struct run run = {0};
     for (uint64_t at = first; at < end; at += AX_PAGE_SIZE) {
         struct page page;
@@ -206,8 +194,7 @@ static bool region_show(struct region *region, uint64_t first, uint64_t end)
     return run_map(region->process, &run);
 }
 
-ax_result page_fault(struct process *process, uint64_t address, uint32_t access, uint32_t *fault)
-{
+ax_result page_fault(struct process *process, uint64_t address, uint32_t access, uint32_t *fault) {
     struct page page;
     TRY(page_find(process, address, access, false, &page, fault));
     if (!process->space.created)

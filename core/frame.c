@@ -11,8 +11,7 @@
 /* Most waiting frames that one call of frame_reclaim frees. */
 #define RECLAIM_PORTION (8 * WORK_PORTION)
 
-void frame_init(struct frame *all, uint64_t base_page, uint64_t page_count)
-{
+void frame_init(struct frame *all, uint64_t base_page, uint64_t page_count) {
     struct frames *frames = &kernel->frames;
     *frames = (struct frames){.all = all, .base_page = base_page, .page_count = page_count};
     for (unsigned order = 0; order < FRAME_ORDERS; order++)
@@ -22,13 +21,11 @@ void frame_init(struct frame *all, uint64_t base_page, uint64_t page_count)
     list_init(&frames->dirty);
 }
 
-static uint64_t frame_index(const struct frame *frame)
-{
+static uint64_t frame_index(const struct frame *frame) {
     return (uint64_t)(frame - kernel->frames.all);
 }
 
-struct frame *frame_at(uint64_t physical)
-{
+struct frame *frame_at(uint64_t physical) {
     const struct frames *frames = &kernel->frames;
     uint64_t page = physical / AX_PAGE_SIZE;
     if (page < frames->base_page || page - frames->base_page >= frames->page_count)
@@ -36,18 +33,15 @@ struct frame *frame_at(uint64_t physical)
     return &frames->all[page - frames->base_page];
 }
 
-uint64_t frame_physical(const struct frame *frame)
-{
+uint64_t frame_physical(const struct frame *frame) {
     return (kernel->frames.base_page + frame_index(frame)) * AX_PAGE_SIZE;
 }
 
-void *frame_window(const struct frame *frame)
-{
+void *frame_window(const struct frame *frame) {
     return hal_window(frame_physical(frame));
 }
 
-struct frame *frame_of_window(const void *window)
-{
+struct frame *frame_of_window(const void *window) {
     const struct frames *frames = &kernel->frames;
     const char *first = hal_window(frames->base_page * AX_PAGE_SIZE);
     uint64_t page = (uint64_t)((const char *)window - first) / AX_PAGE_SIZE;
@@ -57,8 +51,7 @@ struct frame *frame_of_window(const void *window)
 
 /* The other half of the run twice as long; NULL: it is not free as a whole. Runs are aligned by
  * physical page number. */
-static struct frame *frame_buddy(const struct frame *frame, unsigned order)
-{
+static struct frame *frame_buddy(const struct frame *frame, unsigned order) {
     uint64_t physical = frame_physical(frame) ^ (AX_PAGE_SIZE << order);
     struct frame *buddy = frame_at(physical);
     if (buddy == NULL || buddy->state != FRAME_FREE || buddy->order != order)
@@ -66,8 +59,7 @@ static struct frame *frame_buddy(const struct frame *frame, unsigned order)
     return buddy;
 }
 
-static void run_insert(struct frame *frame, unsigned order)
-{
+static void run_insert(struct frame *frame, unsigned order) {
     frame->state = FRAME_FREE;
     frame->order = (uint8_t)order;
     list_init(&frame->link);
@@ -75,8 +67,7 @@ static void run_insert(struct frame *frame, unsigned order)
 }
 
 /* Frees a run that is in no list, joined with what is free beside it. `refs` of its frames is 0. */
-static void run_free(struct frame *frame, unsigned order)
-{
+static void run_free(struct frame *frame, unsigned order) {
     kernel->frames.free_count += UINT64_C(1) << order;
     frame->state = FRAME_INSIDE;
     struct frame *buddy;
@@ -92,8 +83,7 @@ static void run_free(struct frame *frame, unsigned order)
 
 /* The run that a run of the order is taken from: the shortest that is long enough; NULL: there is
  * none. */
-static struct frame *run_find(unsigned order)
-{
+static struct frame *run_find(unsigned order) {
     const struct frames *frames = &kernel->frames;
     while (order < FRAME_ORDERS && list_is_empty(&frames->free[order]))
         order++;
@@ -102,15 +92,13 @@ static struct frame *run_find(unsigned order)
     return list_entry(list_first(&frames->free[order]), struct frame, link);
 }
 
-static void frame_zero(struct frame *frame)
-{
+static void frame_zero(struct frame *frame) {
     if (frame->refs == 0)
         memset(frame_window(frame), 0, AX_PAGE_SIZE);
     frame->refs = 1;
 }
 
-bool frame_prepare(unsigned order, uint64_t progress[2], unsigned *portion)
-{
+bool frame_prepare(unsigned order, uint64_t progress[2], unsigned *portion) {
     struct frame *run = run_find(order);
     if (run == NULL)
         return true;
@@ -127,8 +115,7 @@ bool frame_prepare(unsigned order, uint64_t progress[2], unsigned *portion)
     return true;
 }
 
-static struct frame *run_take(unsigned order)
-{
+static struct frame *run_take(unsigned order) {
     struct frames *frames = &kernel->frames;
     struct frame *frame = run_find(order);
     if (frame == NULL)
@@ -143,8 +130,7 @@ static struct frame *run_take(unsigned order)
     return frame;
 }
 
-void frame_add_range(uint64_t base, uint64_t size_bytes)
-{
+void frame_add_range(uint64_t base, uint64_t size_bytes) {
     ASSERT(is_aligned(base | size_bytes, AX_PAGE_SIZE));
     struct frame *frame = frame_at(base);
     uint64_t left = size_bytes / AX_PAGE_SIZE;
@@ -164,8 +150,7 @@ void frame_add_range(uint64_t base, uint64_t size_bytes)
     }
 }
 
-ax_result frame_adopt(uint64_t physical, struct account *account, struct frame **frame)
-{
+ax_result frame_adopt(uint64_t physical, struct account *account, struct frame **frame) {
     TRY(account_charge(account, AX_PAGE_SIZE, 0));
     *frame = frame_at(physical);
     ASSERT((*frame)->state == FRAME_RESERVED);
@@ -175,8 +160,7 @@ ax_result frame_adopt(uint64_t physical, struct account *account, struct frame *
     return AX_OK;
 }
 
-ax_result frame_alloc(struct account *account, unsigned order, struct frame **frame)
-{
+ax_result frame_alloc(struct account *account, unsigned order, struct frame **frame) {
     ASSERT(order < FRAME_ORDERS);
     uint64_t size_bytes = AX_PAGE_SIZE << order;
     if (alloc_fails())
@@ -199,14 +183,12 @@ ax_result frame_alloc(struct account *account, unsigned order, struct frame **fr
     return AX_OK;
 }
 
-void frame_ref(struct frame *frame)
-{
+void frame_ref(struct frame *frame) {
     ASSERT(frame->state == FRAME_USED && frame->refs > 0 && frame->refs < UINT32_MAX);
     frame->refs++;
 }
 
-void frame_unref(struct frame *frame)
-{
+void frame_unref(struct frame *frame) {
     ASSERT(frame->state == FRAME_USED && frame->refs > frame->pins);
     if (--frame->refs != 0)
         return;
@@ -224,8 +206,7 @@ void frame_unref(struct frame *frame)
         account_uncharge(account, AX_PAGE_SIZE, 0);
 }
 
-bool frame_reclaim(void)
-{
+bool frame_reclaim(void) {
     struct frames *frames = &kernel->frames;
     uint64_t before = frames->waiting_count;
     unsigned left = RECLAIM_PORTION;

@@ -85,7 +85,6 @@ uint64_t frame_physical(const struct frame *frame);
 void *frame_window(const struct frame *frame);
 struct frame *frame_of_window(const void *window); /* any address in the frame's window */
 
-static inline bool frame_is_exclusive(const struct frame *frame)
-{
+static inline bool frame_is_exclusive(const struct frame *frame) {
     return frame->refs - frame->pins == 1;
 }

@@ -17,8 +17,7 @@ struct position {
     uint64_t sequence;
 };
 
-static int position_compare(const struct position *a, const struct position *b)
-{
+static int position_compare(const struct position *a, const struct position *b) {
     if (a->key.object != b->key.object)
         return a->key.object < b->key.object ? -1 : 1;
     if (a->key.offset != b->key.offset)
@@ -26,32 +25,27 @@ static int position_compare(const struct position *a, const struct position *b)
     return (a->sequence > b->sequence) - (a->sequence < b->sequence);
 }
 
-static struct position waiter_position(const struct tree_node *node)
-{
+static struct position waiter_position(const struct tree_node *node) {
     const struct thread *thread = container_of(node, struct thread, futex_node);
     return (struct position){thread->futex_key, thread->futex_sequence};
 }
 
-static int waiter_compare(const struct tree_node *a, const struct tree_node *b)
-{
+static int waiter_compare(const struct tree_node *a, const struct tree_node *b) {
     struct position position_a = waiter_position(a), position_b = waiter_position(b);
     return position_compare(&position_a, &position_b);
 }
 
-static int waiter_compare_key(const void *key, const struct tree_node *node)
-{
+static int waiter_compare_key(const void *key, const struct tree_node *node) {
     struct position position = waiter_position(node);
     return position_compare(key, &position);
 }
 
-static bool key_is_equal(const struct futex_key *a, const struct futex_key *b)
-{
+static bool key_is_equal(const struct futex_key *a, const struct futex_key *b) {
     return a->object == b->object && a->offset == b->offset;
 }
 
 /* The last in line. */
-static void waiter_insert(struct thread *thread, const struct futex_key *key)
-{
+static void waiter_insert(struct thread *thread, const struct futex_key *key) {
     thread->futex_key = *key;
     thread->futex_sequence = ++kernel->futex_sequence;
     struct tree_node *taken = tree_insert(&kernel->futexes, &thread->futex_node, waiter_compare);
@@ -59,8 +53,7 @@ static void waiter_insert(struct thread *thread, const struct futex_key *key)
 }
 
 /* The first waiter of the key at or after a sequence number, or NULL. */
-static struct thread *waiter_next(const struct futex_key *key, uint64_t sequence)
-{
+static struct thread *waiter_next(const struct futex_key *key, uint64_t sequence) {
     struct position position = {*key, sequence};
     struct tree_node *node = tree_lower_bound(&kernel->futexes, &position, waiter_compare_key);
     if (node == NULL)
@@ -69,21 +62,18 @@ static struct thread *waiter_next(const struct futex_key *key, uint64_t sequence
     return key_is_equal(&thread->futex_key, key) ? thread : NULL;
 }
 
-void futex_cancel(struct thread *thread)
-{
+void futex_cancel(struct thread *thread) {
     tree_remove(&kernel->futexes, &thread->futex_node);
 }
 
-static void waiter_wake(struct thread *thread)
-{
+static void waiter_wake(struct thread *thread) {
     futex_cancel(thread);
     thread_wake(thread, AX_OK);
 }
 
 /* Which word an address means: of a shared object, or of this process alone. Errors: ARGUMENT (not
  * aligned), ADDRESS (nothing is mapped there). */
-static ax_result futex_key(struct process *process, uint64_t address, struct futex_key *key)
-{
+static ax_result futex_key(struct process *process, uint64_t address, struct futex_key *key) {
     if (!is_aligned(address, sizeof(uint32_t)))
         return AX_ERR_ARGUMENT;
     const struct region *region = space_find(process, address);
@@ -98,8 +88,7 @@ static ax_result futex_key(struct process *process, uint64_t address, struct fut
 }
 
 /* Is the word at the address this value? AX_OK, AGAIN, or an error of the access. */
-static ax_result futex_check(struct process *process, uint64_t address, uint32_t value)
-{
+static ax_result futex_check(struct process *process, uint64_t address, uint32_t value) {
     struct frame *frame;
     uint32_t fault;
     TRY(page_resolve(process, address, AX_PROT_READ, false, &frame, &fault));
@@ -108,8 +97,7 @@ static ax_result futex_check(struct process *process, uint64_t address, uint32_t
     return now == value ? AX_OK : AX_ERR_AGAIN;
 }
 
-ax_result sys_futex_wait(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_futex_wait(struct thread *thread, const uint64_t arguments[5]) {
     uint64_t address = arguments[0], value = arguments[1], bits = arguments[2];
     uint64_t deadline_ns = arguments[3];
     if (value > UINT32_MAX || bits == 0 || bits > UINT32_MAX)
@@ -131,8 +119,7 @@ ax_result sys_futex_wait(struct thread *thread, const uint64_t arguments[5])
  * *portion of them from *sequence on; true: there are no more to look at, or enough woken.
  */
 static bool futex_wake_key(const struct futex_key *key, uint64_t count, uint32_t bits,
-                           uint64_t *woken, uint64_t *sequence, unsigned *portion)
-{
+                           uint64_t *woken, uint64_t *sequence, unsigned *portion) {
     struct thread *waiter;
     while (*woken < count && (waiter = waiter_next(key, *sequence)) != NULL) {
         if (*portion == 0)
@@ -147,8 +134,7 @@ static bool futex_wake_key(const struct futex_key *key, uint64_t count, uint32_t
     return true;
 }
 
-void futex_wake_one(struct process *process, uint64_t address)
-{
+void futex_wake_one(struct process *process, uint64_t address) {
     struct futex_key key;
     if (futex_key(process, address, &key) != AX_OK)
         return;
@@ -157,8 +143,7 @@ void futex_wake_one(struct process *process, uint64_t address)
         waiter_wake(waiter);
 }
 
-ax_result sys_futex_wake(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_futex_wake(struct thread *thread, const uint64_t arguments[5]) {
     uint64_t count = arguments[1], bits = arguments[2];
     if (bits == 0 || bits > UINT32_MAX)
         return AX_ERR_ARGUMENT;
@@ -171,8 +156,7 @@ ax_result sys_futex_wake(struct thread *thread, const uint64_t arguments[5])
     return (ax_result)*woken;
 }
 
-ax_result sys_futex_requeue(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_futex_requeue(struct thread *thread, const uint64_t arguments[5]) {
     uint64_t address = arguments[0], wake_count = arguments[1], target = arguments[2];
     uint64_t move_count = arguments[3], value = arguments[4];
     /* Counts below this have sums. */

@@ -9,21 +9,18 @@
 
 _Static_assert(SLOTS_PER_LEAF * sizeof(struct slot) == AX_PAGE_SIZE, "a leaf is one frame");
 
-static ax_handle handle_of(uint32_t index, const struct slot *slot)
-{
+static ax_handle handle_of(uint32_t index, const struct slot *slot) {
     return index | (uint32_t)slot->generation << AX_HANDLE_INDEX_BITS;
 }
 
-struct slot *handle_slot(const struct handle_table *table, uint32_t index)
-{
+struct slot *handle_slot(const struct handle_table *table, uint32_t index) {
     uint32_t leaf = index / SLOTS_PER_LEAF;
     if (index == 0 || leaf >= table->leaf_capacity || table->leaves[leaf].slots == NULL)
         return NULL;
     return &table->leaves[leaf].slots[index % SLOTS_PER_LEAF];
 }
 
-static struct slot *handle_find(const struct handle_table *table, ax_handle handle)
-{
+static struct slot *handle_find(const struct handle_table *table, ax_handle handle) {
     struct slot *slot = handle_slot(table, handle & AX_HANDLE_INDEX_MASK);
     if (slot == NULL || slot->object == NULL || slot->generation != handle >> AX_HANDLE_INDEX_BITS)
         return NULL;
@@ -31,8 +28,7 @@ static struct slot *handle_find(const struct handle_table *table, ax_handle hand
 }
 
 ax_result handle_lookup_rights(struct process *process, ax_handle handle, enum ax_type type,
-                               uint32_t rights, struct object **object, uint32_t *held)
-{
+                               uint32_t rights, struct object **object, uint32_t *held) {
     const struct slot *slot = handle_find(&process->handles, handle);
     if (slot == NULL)
         return AX_ERR_HANDLE;
@@ -46,8 +42,7 @@ ax_result handle_lookup_rights(struct process *process, ax_handle handle, enum a
 }
 
 ax_result handle_lookup(struct process *process, ax_handle handle, enum ax_type type,
-                        uint32_t rights, struct object **object)
-{
+                        uint32_t rights, struct object **object) {
     uint32_t held;
     return handle_lookup_rights(process, handle, type, rights, object, &held);
 }
@@ -55,8 +50,7 @@ ax_result handle_lookup(struct process *process, ax_handle handle, enum ax_type 
 /* ---- Room ------------------------------------------------------------------------------------ */
 
 /* The array of leaves becomes long enough to hold this one. */
-static ax_result table_extend(struct process *process, uint32_t leaf)
-{
+static ax_result table_extend(struct process *process, uint32_t leaf) {
     struct handle_table *table = &process->handles;
     uint32_t capacity = table->leaf_capacity > 0 ? table->leaf_capacity : 1;
     while (capacity <= leaf)
@@ -74,8 +68,7 @@ static ax_result table_extend(struct process *process, uint32_t leaf)
     return AX_OK;
 }
 
-static ax_result leaf_make(struct process *process, uint32_t leaf)
-{
+static ax_result leaf_make(struct process *process, uint32_t leaf) {
     struct handle_table *table = &process->handles;
     ax_result result = table_extend(process, leaf);
     if (result != AX_OK || table->leaves[leaf].slots != NULL)
@@ -90,15 +83,13 @@ static ax_result leaf_make(struct process *process, uint32_t leaf)
 }
 
 /* Slots that are neither used nor promised. */
-static uint32_t table_room(const struct handle_table *table)
-{
+static uint32_t table_room(const struct handle_table *table) {
     ASSERT(table->used + table->promised <= table->slot_count);
     return table->slot_count - table->used - table->promised;
 }
 
 /* One leaf more, the first that is not there. */
-static ax_result table_grow(struct process *process)
-{
+static ax_result table_grow(struct process *process) {
     const struct handle_table *table = &process->handles;
     uint32_t leaf = 0;
     while (leaf < table->leaf_capacity && table->leaves[leaf].slots != NULL)
@@ -106,8 +97,7 @@ static ax_result table_grow(struct process *process)
     return leaf < HANDLE_LEAVES ? leaf_make(process, leaf) : AX_ERR_LIMIT;
 }
 
-ax_result handle_promise(struct process *process, unsigned count)
-{
+ax_result handle_promise(struct process *process, unsigned count) {
     ASSERT(count < SLOTS_PER_LEAF);
     if (process->state != PROCESS_OPEN)
         return AX_ERR_ENDED;
@@ -118,8 +108,7 @@ ax_result handle_promise(struct process *process, unsigned count)
     return AX_OK;
 }
 
-void handle_unpromise(struct process *process, unsigned count)
-{
+void handle_unpromise(struct process *process, unsigned count) {
     ASSERT(process->handles.promised >= count);
     process->handles.promised -= count;
 }
@@ -127,8 +116,7 @@ void handle_unpromise(struct process *process, unsigned count)
 /* ---- Slots are filled and emptied ------------------------------------------------------------ */
 
 static void slot_fill(struct handle_table *table, uint32_t index, struct slot *slot,
-                      struct object *object, uint32_t rights)
-{
+                      struct object *object, uint32_t rights) {
     ASSERT(slot->object == NULL && object->type != AX_TYPE_NONE);
     object_handle_ref(object, rights);
     slot->object = object;
@@ -138,8 +126,7 @@ static void slot_fill(struct handle_table *table, uint32_t index, struct slot *s
 }
 
 /* Its handle ref passes to the caller. */
-static struct object *slot_empty(struct handle_table *table, uint32_t index, struct slot *slot)
-{
+static struct object *slot_empty(struct handle_table *table, uint32_t index, struct slot *slot) {
     struct object *object = slot->object;
     slot->object = NULL;
     slot->rights = 0;
@@ -152,8 +139,7 @@ static struct object *slot_empty(struct handle_table *table, uint32_t index, str
 }
 
 /* There is an empty one. At most HANDLE_LEAVES and SLOTS_PER_LEAF steps. */
-static uint32_t table_first_empty(struct handle_table *table)
-{
+static uint32_t table_first_empty(struct handle_table *table) {
     uint32_t index = table->hint > 0 ? table->hint : 1;
     for (;;) {
         uint32_t number = index / SLOTS_PER_LEAF;
@@ -173,8 +159,7 @@ static uint32_t table_first_empty(struct handle_table *table)
 }
 
 static ax_handle table_put(struct handle_table *table, uint32_t index, struct object *object,
-                           uint32_t rights)
-{
+                           uint32_t rights) {
     struct slot *slot = handle_slot(table, index);
     ASSERT(slot != NULL && table->promised > 0);
     table->promised--;
@@ -182,22 +167,19 @@ static ax_handle table_put(struct handle_table *table, uint32_t index, struct ob
     return handle_of(index, slot);
 }
 
-ax_handle handle_put_promised(struct process *process, struct object *object, uint32_t rights)
-{
+ax_handle handle_put_promised(struct process *process, struct object *object, uint32_t rights) {
     struct handle_table *table = &process->handles;
     return table_put(table, table_first_empty(table), object, rights);
 }
 
-struct object *handle_take(struct process *process, ax_handle handle, uint32_t *rights)
-{
+struct object *handle_take(struct process *process, ax_handle handle, uint32_t *rights) {
     struct slot *slot = handle_find(&process->handles, handle);
     ASSERT(slot != NULL);
     *rights = slot->rights;
     return slot_empty(&process->handles, handle & AX_HANDLE_INDEX_MASK, slot);
 }
 
-ax_result handle_close(struct process *process, ax_handle handle)
-{
+ax_result handle_close(struct process *process, ax_handle handle) {
     if (handle_find(&process->handles, handle) == NULL)
         return AX_ERR_HANDLE;
     uint32_t rights;
@@ -208,8 +190,7 @@ ax_result handle_close(struct process *process, ax_handle handle)
 
 /* ---- Whole tables ---------------------------------------------------------------------------- */
 
-static bool leaf_clear(struct handle_table *table, uint32_t number, unsigned *portion)
-{
+static bool leaf_clear(struct handle_table *table, uint32_t number, unsigned *portion) {
     struct leaf *leaf = &table->leaves[number];
     for (uint32_t i = 0; leaf->used > 0; i++) {
         struct slot *slot = &leaf->slots[i];
@@ -227,8 +208,7 @@ static bool leaf_clear(struct handle_table *table, uint32_t number, unsigned *po
     return true;
 }
 
-bool handle_table_clear(struct process *process, unsigned *portion)
-{
+bool handle_table_clear(struct process *process, unsigned *portion) {
     struct handle_table *table = &process->handles;
     ASSERT(table->promised == 0);
     for (uint32_t number = 0; number < table->leaf_capacity; number++) {
@@ -246,14 +226,12 @@ bool handle_table_clear(struct process *process, unsigned *portion)
     return true;
 }
 
-static bool slot_is_cloned(const struct slot *slot)
-{
+static bool slot_is_cloned(const struct slot *slot) {
     return slot->object != NULL && (slot->rights & AX_HANDLE_NOT_CLONED) == 0 &&
            slot->object->type != AX_TYPE_REPLY && slot->object->type != AX_TYPE_DEVICE;
 }
 
-static void slot_clone(struct handle_table *table, uint32_t index, const struct slot *from)
-{
+static void slot_clone(struct handle_table *table, uint32_t index, const struct slot *from) {
     struct slot *to = handle_slot(table, index);
     ASSERT(to != NULL && from != NULL);
     to->generation = from->generation;
@@ -262,8 +240,7 @@ static void slot_clone(struct handle_table *table, uint32_t index, const struct 
 }
 
 ax_result handle_table_clone(struct process *parent, struct process *child, uint32_t *cursor,
-                             unsigned *portion)
-{
+                             unsigned *portion) {
     const struct handle_table *from = &parent->handles;
     while (*cursor / SLOTS_PER_LEAF < from->leaf_capacity) {
         if (*portion == 0)
@@ -284,8 +261,7 @@ ax_result handle_table_clone(struct process *parent, struct process *child, uint
 
 /* ---- Places ---------------------------------------------------------------------------------- */
 
-ax_result place_decode(struct thread *thread, ax_place place, struct place *decoded)
-{
+ax_result place_decode(struct thread *thread, ax_place place, struct place *decoded) {
     uint64_t slot = place >> 32;
     ax_result result =
         process_lookup(thread, (ax_handle)place, AX_RIGHT_HANDLES, &decoded->process);
@@ -305,20 +281,17 @@ ax_result place_decode(struct thread *thread, ax_place place, struct place *deco
     return result == AX_OK ? handle_promise(process, 1) : result;
 }
 
-ax_handle place_put(struct place *place, struct object *object, uint32_t rights)
-{
+ax_handle place_put(struct place *place, struct object *object, uint32_t rights) {
     if (place->slot == 0)
         return handle_put_promised(place->process, object, rights);
     return table_put(&place->process->handles, place->slot, object, rights);
 }
 
-void place_cancel(struct place *place)
-{
+void place_cancel(struct place *place) {
     handle_unpromise(place->process, 1);
 }
 
-ax_result place_new(struct place *place, struct object *object, uint32_t rights)
-{
+ax_result place_new(struct place *place, struct object *object, uint32_t rights) {
     ax_handle handle = place_put(place, object, rights);
     object_unref(object);
     return handle;

@@ -6,14 +6,12 @@
 #include "process.h"
 #include "thread.h"
 
-ax_result sys_handle_close(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_handle_close(struct thread *thread, const uint64_t arguments[5]) {
     return handle_close(thread->process, (ax_handle)arguments[0]);
 }
 
 /* A slot of a table, of whatever generation, as a handle. */
-static ax_result slot_handle(const struct process *process, uint64_t index, ax_handle *handle)
-{
+static ax_result slot_handle(const struct process *process, uint64_t index, ax_handle *handle) {
     const struct slot *slot =
         index <= AX_HANDLE_INDEX_MASK ? handle_slot(&process->handles, (uint32_t)index) : NULL;
     if (slot == NULL || slot->object == NULL)
@@ -22,8 +20,7 @@ static ax_result slot_handle(const struct process *process, uint64_t index, ax_h
     return AX_OK;
 }
 
-ax_result sys_handle_transfer(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_handle_transfer(struct thread *thread, const uint64_t arguments[5]) {
     ax_handle handle = (ax_handle)arguments[1];
     uint64_t rights = arguments[3], flags = arguments[4];
     if ((flags & ~(uint64_t)(AX_TRANSFER_MOVE | AX_TRANSFER_SLOT | AX_TRANSFER_NOT_CLONED)) != 0 ||
@@ -59,15 +56,13 @@ ax_result sys_handle_transfer(struct thread *thread, const uint64_t arguments[5]
 #define LIST_MAX   (AX_BUFFER_BYTES / sizeof(struct ax_handle_info))
 
 /* How many slots from this one on are known to be empty without looking at them; 0: look. */
-static uint32_t list_skip(const struct handle_table *table, uint32_t index)
-{
+static uint32_t list_skip(const struct handle_table *table, uint32_t index) {
     const struct leaf *leaf = &table->leaves[index / SLOTS_PER_LEAF];
     bool bare = leaf->slots == NULL || leaf->used == 0;
     return bare ? SLOTS_PER_LEAF - index % SLOTS_PER_LEAF : index == 0;
 }
 
-ax_result sys_handle_list(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_handle_list(struct thread *thread, const uint64_t arguments[5]) {
     struct process *process;
     TRY(process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_HANDLES, &process));
     const struct handle_table *table = &process->handles;

@@ -18,44 +18,37 @@ struct cell {
     struct cell *next;
 };
 
-void heap_init(void)
-{
+void heap_init(void) {
     kernel->heap = (struct heap){0};
     for (unsigned size_class = 0; size_class < HEAP_CLASSES; size_class++)
         list_init(&kernel->heap.classes[size_class].partial);
 }
 
 /* The base-two logarithm of what an allocation of this size takes. */
-static unsigned size_shift(size_t size_bytes)
-{
+static unsigned size_shift(size_t size_bytes) {
     ASSERT(size_bytes > 0);
     unsigned shift = size_bytes == 1 ? 0 : bits_highest(size_bytes - 1) + 1;
     return shift < CELL_MIN_SHIFT ? CELL_MIN_SHIFT : shift;
 }
 
-static unsigned shift_class(unsigned shift)
-{
+static unsigned shift_class(unsigned shift) {
     return shift - CELL_MIN_SHIFT;
 }
 
 /* Above half a page whole frames are taken. */
-static bool shift_is_run(unsigned shift)
-{
+static bool shift_is_run(unsigned shift) {
     return shift_class(shift) >= HEAP_CLASSES;
 }
 
-static unsigned shift_order(unsigned shift)
-{
+static unsigned shift_order(unsigned shift) {
     return shift < AX_PAGE_SHIFT ? 0 : shift - AX_PAGE_SHIFT;
 }
 
-size_t heap_charge(size_t size_bytes)
-{
+size_t heap_charge(size_t size_bytes) {
     return (size_t)1 << size_shift(size_bytes);
 }
 
-static ax_result slab_make(unsigned size_class, struct frame **slab)
-{
+static ax_result slab_make(unsigned size_class, struct frame **slab) {
     TRY(frame_alloc(NULL, 0, slab));
     struct frame *frame = *slab;
     frame->state = FRAME_SLAB;
@@ -74,8 +67,7 @@ static ax_result slab_make(unsigned size_class, struct frame **slab)
     return AX_OK;
 }
 
-static ax_result cell_alloc(unsigned size_class, void **memory)
-{
+static ax_result cell_alloc(unsigned size_class, void **memory) {
     struct heap_class *heap_class = &kernel->heap.classes[size_class];
     struct list *first = list_first(&heap_class->partial);
     struct frame *slab = first != NULL ? list_entry(first, struct frame, link) : NULL;
@@ -93,8 +85,7 @@ static ax_result cell_alloc(unsigned size_class, void **memory)
     return AX_OK;
 }
 
-static void cell_free(unsigned size_class, struct frame *slab, void *memory)
-{
+static void cell_free(unsigned size_class, struct frame *slab, void *memory) {
     ASSERT(slab->state == FRAME_SLAB && slab->order == size_class && slab->refs > 0);
     struct cell *cell = memory;
     cell->next = slab->free_cell;
@@ -113,8 +104,7 @@ static void cell_free(unsigned size_class, struct frame *slab, void *memory)
     }
 }
 
-ax_result heap_alloc(struct account *account, size_t size_bytes, void **memory)
-{
+ax_result heap_alloc(struct account *account, size_t size_bytes, void **memory) {
     unsigned shift = size_shift(size_bytes);
     unsigned order = shift_order(shift);
     if (order >= FRAME_ORDERS)
@@ -142,8 +132,7 @@ ax_result heap_alloc(struct account *account, size_t size_bytes, void **memory)
     return AX_OK;
 }
 
-void heap_free(struct account *account, void *memory, size_t size_bytes)
-{
+void heap_free(struct account *account, void *memory, size_t size_bytes) {
     if (memory == NULL)
         return;
     unsigned shift = size_shift(size_bytes);

@@ -13,8 +13,7 @@
 #include "thread.h"
 #include "timer.h"
 
-static void info_memory(struct ax_object_info *info, const struct memory *memory, uint32_t rights)
-{
+static void info_memory(struct ax_object_info *info, const struct memory *memory, uint32_t rights) {
     info->memory.page_count = memory->page_count;
     info->memory.present_pages = memory->present;
     if ((rights & AX_RIGHT_WRITE) == 0)
@@ -25,8 +24,7 @@ static void info_memory(struct ax_object_info *info, const struct memory *memory
         info->memory.physical = frame_physical(memory_find(memory, 0));
 }
 
-static void info_process(struct ax_object_info *info, const struct process *process)
-{
+static void info_process(struct ax_object_info *info, const struct process *process) {
     info->process.cause = process->cause;
     info->process.fault = process->fault;
     info->process.code = process->code;
@@ -38,8 +36,7 @@ static void info_process(struct ax_object_info *info, const struct process *proc
     info->process.page_faults = process->page_faults;
 }
 
-static enum ax_thread_state info_state(const struct thread *thread)
-{
+static enum ax_thread_state info_state(const struct thread *thread) {
     switch ((enum thread_state)thread->state) {
     case THREAD_READY: return thread->held ? AX_THREAD_SUSPENDED : AX_THREAD_READY;
     case THREAD_RUNNING: return AX_THREAD_RUNNING;
@@ -54,8 +51,7 @@ static enum ax_thread_state info_state(const struct thread *thread)
 }
 
 /* The id of what a blocked thread waits for: of several objects the first; 0: time, or nothing. */
-static uint64_t info_waits_for(const struct thread *thread)
-{
+static uint64_t info_waits_for(const struct thread *thread) {
     if (thread->state != THREAD_BLOCKED)
         return 0;
     const struct object *object = thread->watch.object;
@@ -72,8 +68,7 @@ static uint64_t info_waits_for(const struct thread *thread)
     }
 }
 
-static void info_thread(struct ax_object_info *info, const struct thread *thread)
-{
+static void info_thread(struct ax_object_info *info, const struct thread *thread) {
     info->thread.state = info_state(thread);
     info->thread.priority = thread->priority;
     info->thread.base_priority = thread->base_priority;
@@ -85,38 +80,33 @@ static void info_thread(struct ax_object_info *info, const struct thread *thread
     info->thread.process = thread->process->object.id;
 }
 
-static void info_account(struct ax_object_info *info, const struct account *account)
-{
+static void info_account(struct ax_object_info *info, const struct account *account) {
     info->account.limit_bytes = account->limit_bytes;
     info->account.used_bytes = account->used_bytes;
     info->account.limit_objects = account->limit_objects;
     info->account.used_objects = account->used_objects;
 }
 
-static void info_endpoint(struct ax_object_info *info, const struct endpoint *endpoint)
-{
+static void info_endpoint(struct ax_object_info *info, const struct endpoint *endpoint) {
     info->endpoint.sessions = endpoint->session_count;
     info->endpoint.closed = endpoint->closed_count;
     info->endpoint.queued = endpoint->queued_count;
     info->endpoint.received = endpoint->received_count;
 }
 
-static void info_queue(struct ax_object_info *info, const struct queue *queue)
-{
+static void info_queue(struct ax_object_info *info, const struct queue *queue) {
     info->queue.members = queue->member_count;
     info->queue.ready = queue->ready_count;
 }
 
-static void info_device(struct ax_object_info *info, const struct device *device)
-{
+static void info_device(struct ax_object_info *info, const struct device *device) {
     info->device.kind = device->kind;
     info->device.base = device->base;
     info->device.size = device->size;
     info->device.quarantined_pages = device->quarantined_pages;
 }
 
-static void info_fill(struct ax_object_info *info, const struct object *object, uint32_t rights)
-{
+static void info_fill(struct ax_object_info *info, const struct object *object, uint32_t rights) {
     bool inspect = (rights & AX_RIGHT_INSPECT) != 0;
     switch ((enum ax_type)object->type) {
     case AX_TYPE_MEMORY: info_memory(info, (const struct memory *)object, rights); break;
@@ -139,8 +129,7 @@ static void info_fill(struct ax_object_info *info, const struct object *object, 
     }
 }
 
-ax_result sys_object_info(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_object_info(struct thread *thread, const uint64_t arguments[5]) {
     struct object *object;
     uint32_t rights;
     TRY(handle_lookup_rights(thread->process, (ax_handle)arguments[0], AX_TYPE_NONE, 0, &object,

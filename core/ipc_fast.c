@@ -12,21 +12,18 @@
 #define FAST_WORDS 4
 
 /* Nothing but a call made now could be received there by this thread. */
-static bool is_quiet(const struct endpoint *endpoint, const struct thread *server)
-{
+static bool is_quiet(const struct endpoint *endpoint, const struct thread *server) {
     return endpoint->queued_count == 0 && list_is_empty(&endpoint->closed) &&
            list_is_empty(&endpoint->ready_bindings) && list_is_empty(&server->process->interrupts);
 }
 
-static bool may_switch_to(const struct thread *thread)
-{
+static bool may_switch_to(const struct thread *thread) {
     return thread->process->suspended == 0 && (thread->affinity >> cpu_this()->id & 1) != 0;
 }
 
 /* The whole message area of the other side: operation and words, the rest zero. */
 static struct ax_message *message_put(struct thread *to, uint64_t operation, unsigned word_count,
-                                      const uint64_t *words)
-{
+                                      const uint64_t *words) {
     struct ax_message *message = &to->page->ipc.message;
     memset(message, 0, sizeof(*message));
     message->operation = operation;
@@ -36,8 +33,7 @@ static struct ax_message *message_put(struct thread *to, uint64_t operation, uns
 }
 
 static void fast_record(struct thread *thread, struct session *session,
-                        const struct ax_message *message)
-{
+                        const struct ax_message *message) {
     struct call *call = &thread->call;
     call->redelivered = call->retried = call->forwarded = call->interrupted = false;
     call->deaths = call->handle_count = call->loan_count = call->accept = 0;
@@ -54,8 +50,7 @@ static void fast_record(struct thread *thread, struct session *session,
     call->order = session->endpoint->next_order - 1;
 }
 
-static void fast_deliver(struct call *call, struct thread *server)
-{
+static void fast_deliver(struct call *call, struct thread *server) {
     struct reply *reply = call->reply;
     struct endpoint *endpoint = call->session->endpoint;
     call->state = CALL_RECEIVED;
@@ -74,8 +69,7 @@ static void fast_deliver(struct call *call, struct thread *server)
     TRACE(AX_TRACE_RECEIVE, call->id.sequence, trace_hash(call));
 }
 
-bool ipc_fast_call(struct thread *thread, ax_handle handle, ax_result *result)
-{
+bool ipc_fast_call(struct thread *thread, ax_handle handle, ax_result *result) {
     struct object *object;
     struct ax_message message;
     const struct ax_ipc *ipc = &thread->page->ipc;
@@ -107,8 +101,7 @@ bool ipc_fast_call(struct thread *thread, ax_handle handle, ax_result *result)
 }
 
 bool ipc_fast_reply_receive(struct thread *thread, ax_handle handle, ax_handle from,
-                            ax_result *result)
-{
+                            ax_result *result) {
     struct object *object, *source;
     struct ax_message message;
     const struct ax_ipc *ipc = &thread->page->ipc;

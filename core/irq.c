@@ -9,20 +9,17 @@
 #include "process.h"
 #include "thread.h"
 
-void irq_raise(uint32_t line)
-{
+void irq_raise(uint32_t line) {
     if (line < IRQ_MAX && kernel->irqs[line] != NULL)
         object_signal(&kernel->irqs[line]->object, 0, AX_SIGNAL_FIRED);
 }
 
-void irq_ack(struct irq *irq)
-{
+void irq_ack(struct irq *irq) {
     object_signal(&irq->object, AX_SIGNAL_FIRED, 0);
     hal_irq_unmask(irq->line);
 }
 
-bool irq_work(struct irq *irq, unsigned *portion)
-{
+bool irq_work(struct irq *irq, unsigned *portion) {
     (void)portion;
     if (kernel->irqs[irq->line] == irq) {
         hal_irq_mask(irq->line);
@@ -33,13 +30,11 @@ bool irq_work(struct irq *irq, unsigned *portion)
 }
 
 /* The line is free, or its owner waits to be freed. */
-static bool irq_is_free(uint32_t line)
-{
+static bool irq_is_free(uint32_t line) {
     return kernel->irqs[line] == NULL || kernel->irqs[line]->object.refs == 0;
 }
 
-ax_result sys_irq_create(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_irq_create(struct thread *thread, const uint64_t arguments[5]) {
     struct device *device;
     TRY(device_lookup(thread, (ax_handle)arguments[0], AX_DEVICE_IRQS, AX_RIGHT_WRITE, &device));
     if (!device_has(device, arguments[1], 1) || arguments[1] >= IRQ_MAX ||

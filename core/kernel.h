@@ -49,8 +49,7 @@ struct kernel {
 extern struct kernel *kernel;
 
 /* Asked first by frame_alloc and heap_alloc: true if this allocation is to fail. */
-static inline bool alloc_fails(void)
-{
+static inline bool alloc_fails(void) {
     return kernel->fail_countdown != 0 && --kernel->fail_countdown == 0;
 }
 
@@ -58,7 +57,6 @@ void kernel_lock(void);
 void kernel_unlock(void);
 
 /* The CPU that runs this. */
-static inline struct cpu *cpu_this(void)
-{
+static inline struct cpu *cpu_this(void) {
     return &kernel->cpus[hal_cpu_id()];
 }

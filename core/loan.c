@@ -20,15 +20,13 @@ struct lent {
     uint8_t access;
 };
 
-static struct process *call_process(struct call *call)
-{
+static struct process *call_process(struct call *call) {
     return call_thread(call)->process;
 }
 
 /* Errors: those of the reply handle, CALLER_DEAD, ARGUMENT, RIGHTS. */
 static ax_result lent_lookup(struct thread *thread, const uint64_t arguments[5], uint8_t access,
-                             struct lent *lent)
-{
+                             struct lent *lent) {
     struct object *object;
     TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_REPLY, 0, &object));
     lent->reply = container_of(object, struct reply, object);
@@ -51,14 +49,12 @@ static ax_result lent_lookup(struct thread *thread, const uint64_t arguments[5],
  * What the receiver is told when the lender's side fails: a bad address, a page that needs its
  * pager and a lender that cannot pay are all settled by reply_control FAULT.
  */
-static ax_result lent_error(ax_result result)
-{
+static ax_result lent_error(ax_result result) {
     return result == AX_ERR_ADDRESS || result == AX_ERR_LIMIT ? AX_ERR_ABSENT : result;
 }
 
 /* loan_read and loan_write: goes on from thread->progress[0]. */
-static ax_result loan_copy(struct thread *thread, const uint64_t arguments[5], bool to_lender)
-{
+static ax_result loan_copy(struct thread *thread, const uint64_t arguments[5], bool to_lender) {
     struct lent lent;
     uint8_t access = to_lender ? AX_LOAN_WRITE : AX_LOAN_READ;
     ax_result result = lent_lookup(thread, arguments, access, &lent);
@@ -85,18 +81,15 @@ static ax_result loan_copy(struct thread *thread, const uint64_t arguments[5], b
     return (ax_result)thread->progress[0];
 }
 
-ax_result sys_loan_read(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_loan_read(struct thread *thread, const uint64_t arguments[5]) {
     return loan_copy(thread, arguments, false);
 }
 
-ax_result sys_loan_write(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_loan_write(struct thread *thread, const uint64_t arguments[5]) {
     return loan_copy(thread, arguments, true);
 }
 
-uint32_t loan_inline(struct call *call, struct thread *receiver)
-{
+uint32_t loan_inline(struct call *call, struct thread *receiver) {
     if (call->loan_count == 0 || (call->loan_access[0] & AX_LOAN_READ) == 0)
         return 0;
     uint64_t size = receiver->buffer_bytes;
@@ -109,8 +102,7 @@ uint32_t loan_inline(struct call *call, struct thread *receiver)
     return copied > 0 ? (uint32_t)copied : 0;
 }
 
-ax_result loan_answer(struct call *call, struct process *server, uint64_t address, uint32_t size)
-{
+ax_result loan_answer(struct call *call, struct process *server, uint64_t address, uint32_t size) {
     if (call->loan_count < 2 || size > call->loans[1].size_bytes)
         return AX_ERR_ARGUMENT;
     if ((call->loan_access[1] & AX_LOAN_WRITE) == 0)
@@ -127,8 +119,7 @@ ax_result loan_answer(struct call *call, struct process *server, uint64_t addres
     return AX_OK;
 }
 
-ax_result loan_populate(struct call *call, unsigned loan, uint64_t offset)
-{
+ax_result loan_populate(struct call *call, unsigned loan, uint64_t offset) {
     if (loan >= call->loan_count || offset >= call->loans[loan].size_bytes)
         return AX_ERR_ADDRESS;
     uint32_t access = call->loan_access[loan] & AX_LOAN_WRITE ? AX_PROT_WRITE : AX_PROT_READ;
@@ -145,8 +136,7 @@ ax_result loan_populate(struct call *call, unsigned loan, uint64_t offset)
  * that nobody who shared it can come to write it while it is lent: a pinned frame has no other
  * owner.
  */
-static ax_result lent_frame(const struct lent *lent, uint64_t address, struct frame **frame)
-{
+static ax_result lent_frame(const struct lent *lent, uint64_t address, struct frame **frame) {
     bool write = lent->access & AX_LOAN_WRITE;
     uint32_t fault;
     ax_result result = page_resolve(lent->lender, address, write ? AX_PROT_WRITE : AX_PROT_READ,
@@ -158,8 +148,7 @@ static ax_result lent_frame(const struct lent *lent, uint64_t address, struct fr
     return (*frame)->pins == UINT16_MAX ? AX_ERR_LIMIT : AX_OK;
 }
 
-void loan_unpin(struct memory *memory)
-{
+void loan_unpin(struct memory *memory) {
     for (uint64_t page = 0; page < memory->page_count; page++) {
         struct frame *frame = memory_remove(memory, page);
         if (frame == NULL)
@@ -170,8 +159,7 @@ void loan_unpin(struct memory *memory)
     }
 }
 
-static ax_result pages_pin(const struct lent *lent, uint64_t address, struct memory *memory)
-{
+static ax_result pages_pin(const struct lent *lent, uint64_t address, struct memory *memory) {
     for (uint64_t page = 0; page < memory->page_count; page++) {
         struct frame *frame;
         TRY(lent_frame(lent, address + page * AX_PAGE_SIZE, &frame));
@@ -183,8 +171,7 @@ static ax_result pages_pin(const struct lent *lent, uint64_t address, struct mem
 }
 
 /* Maps most of it now; what is left shows when it is touched. */
-static void loan_show(const struct region *region)
-{
+static void loan_show(const struct region *region) {
     uint32_t fault;
     ax_result result = AX_OK;
     for (uint64_t at = region->start; at < region_end(region) && result == AX_OK;
@@ -192,8 +179,7 @@ static void loan_show(const struct region *region)
         result = page_fault(region->process, at, AX_PROT_READ, &fault);
 }
 
-ax_result sys_loan_map(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_loan_map(struct thread *thread, const uint64_t arguments[5]) {
     struct lent lent;
     TRY(lent_lookup(thread, arguments, 0, &lent));
     if ((lent.access & (AX_LOAN_READ | AX_LOAN_WRITE)) == 0)

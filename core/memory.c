@@ -26,27 +26,23 @@ struct node {
     void *entries[FANOUT];
 };
 
-static uint64_t height_pages(unsigned height)
-{
+static uint64_t height_pages(unsigned height) {
     return UINT64_C(1) << (height * MEMORY_FANOUT_SHIFT);
 }
 
 /* Where a page lies in a node of this height (1: leaf). */
-static unsigned node_index(uint64_t page, unsigned height)
-{
+static unsigned node_index(uint64_t page, unsigned height) {
     return (unsigned)(page >> ((height - 1) * MEMORY_FANOUT_SHIFT)) % FANOUT;
 }
 
 /* The first entry in use from an index on, or FANOUT. */
-static unsigned node_next(const struct node *node, unsigned index)
-{
+static unsigned node_next(const struct node *node, unsigned index) {
     while (index < FANOUT && node->entries[index] == NULL)
         index++;
     return index;
 }
 
-ax_result memory_make(struct account *account, uint64_t page_count, struct memory **memory)
-{
+ax_result memory_make(struct account *account, uint64_t page_count, struct memory **memory) {
     if (page_count > MEMORY_PAGES_MAX)
         return AX_ERR_LIMIT;
     void *cell;
@@ -60,8 +56,7 @@ ax_result memory_make(struct account *account, uint64_t page_count, struct memor
 }
 
 /* The place below a root that holds the page's frame; NULL: a node on the way is not there. */
-static void **node_entry(void **root, unsigned height, uint64_t page)
-{
+static void **node_entry(void **root, unsigned height, uint64_t page) {
     if (page >= height_pages(height))
         return NULL;
     void **entry = root;
@@ -74,15 +69,13 @@ static void **node_entry(void **root, unsigned height, uint64_t page)
     return entry;
 }
 
-struct frame *memory_find(const struct memory *memory, uint64_t page)
-{
+struct frame *memory_find(const struct memory *memory, uint64_t page) {
     void *root = memory->root;
     void **entry = node_entry(&root, memory->height, page);
     return entry != NULL ? *entry : NULL;
 }
 
-uint64_t memory_next(const struct memory *memory, uint64_t page)
-{
+uint64_t memory_next(const struct memory *memory, uint64_t page) {
     while (page < height_pages(memory->height) && memory->root != NULL) {
         void *at = memory->root;
         unsigned height = memory->height;
@@ -106,20 +99,17 @@ uint64_t memory_next(const struct memory *memory, uint64_t page)
     return UINT64_MAX;
 }
 
-static bool node_is_empty(const struct node *node)
-{
+static bool node_is_empty(const struct node *node) {
     return node_next(node, 0) == FANOUT;
 }
 
-static void node_free(struct memory *memory, struct node *node)
-{
+static void node_free(struct memory *memory, struct node *node) {
     heap_free(memory->object.account, node, sizeof(*node));
 }
 
 /* Frees the empty nodes above a page that is not there, and roots that hold their first entry only.
  */
-static void memory_trim(struct memory *memory, uint64_t page)
-{
+static void memory_trim(struct memory *memory, uint64_t page) {
     void **path[HEIGHT_MAX];
     unsigned depth = 0;
     void **entry = &memory->root;
@@ -143,8 +133,7 @@ static void memory_trim(struct memory *memory, uint64_t page)
 }
 
 /* Makes the tree high enough for the page. */
-static ax_result memory_grow(struct memory *memory, uint64_t page)
-{
+static ax_result memory_grow(struct memory *memory, uint64_t page) {
     while (page >= height_pages(memory->height)) {
         if (memory->root != NULL) {
             void *cell;
@@ -158,8 +147,7 @@ static ax_result memory_grow(struct memory *memory, uint64_t page)
 }
 
 /* Makes the nodes down to the page, and answers where its frame goes. */
-static ax_result memory_dig(struct memory *memory, uint64_t page, void ***entry)
-{
+static ax_result memory_dig(struct memory *memory, uint64_t page, void ***entry) {
     TRY(memory_grow(memory, page));
     *entry = &memory->root;
     for (unsigned height = memory->height; height > 0; height--) {
@@ -171,8 +159,7 @@ static ax_result memory_dig(struct memory *memory, uint64_t page, void ***entry)
     return AX_OK;
 }
 
-ax_result memory_insert(struct memory *memory, uint64_t page, struct frame *frame)
-{
+ax_result memory_insert(struct memory *memory, uint64_t page, struct frame *frame) {
     ASSERT(page < MEMORY_PAGES_MAX);
     void **entry;
     ax_result result = memory_dig(memory, page, &entry);
@@ -186,8 +173,7 @@ ax_result memory_insert(struct memory *memory, uint64_t page, struct frame *fram
     return AX_OK;
 }
 
-struct frame *memory_replace(struct memory *memory, uint64_t page, struct frame *frame)
-{
+struct frame *memory_replace(struct memory *memory, uint64_t page, struct frame *frame) {
     void **entry = node_entry(&memory->root, memory->height, page);
     ASSERT(entry != NULL && *entry != NULL);
     struct frame *old = *entry;
@@ -195,8 +181,7 @@ struct frame *memory_replace(struct memory *memory, uint64_t page, struct frame 
     return old;
 }
 
-struct frame *memory_remove(struct memory *memory, uint64_t page)
-{
+struct frame *memory_remove(struct memory *memory, uint64_t page) {
     void **entry = node_entry(&memory->root, memory->height, page);
     if (entry == NULL || *entry == NULL)
         return NULL;
@@ -207,8 +192,7 @@ struct frame *memory_remove(struct memory *memory, uint64_t page)
     return frame;
 }
 
-bool memory_drop(struct memory *memory, uint64_t first, uint64_t count, unsigned *portion)
-{
+bool memory_drop(struct memory *memory, uint64_t first, uint64_t count, unsigned *portion) {
     uint64_t page = first;
     while ((page = memory_next(memory, page)) != UINT64_MAX && page - first < count) {
         if (*portion == 0)
@@ -220,22 +204,19 @@ bool memory_drop(struct memory *memory, uint64_t first, uint64_t count, unsigned
 }
 
 /* The shortest run that holds so many pages; FRAME_ORDERS: none does. */
-static unsigned pages_order(uint64_t page_count)
-{
+static unsigned pages_order(uint64_t page_count) {
     unsigned order = 0;
     while (order < FRAME_ORDERS && UINT64_C(1) << order < page_count)
         order++;
     return order;
 }
 
-bool memory_prepare(uint64_t page_count, uint64_t progress[2], unsigned *portion)
-{
+bool memory_prepare(uint64_t page_count, uint64_t progress[2], unsigned *portion) {
     unsigned order = pages_order(page_count);
     return order == FRAME_ORDERS || frame_prepare(order, progress, portion);
 }
 
-ax_result memory_fill(struct memory *memory, struct account *account)
-{
+ax_result memory_fill(struct memory *memory, struct account *account) {
     ASSERT(memory->present == 0 && memory->page_count > 0);
     unsigned order = pages_order(memory->page_count);
     if (order == FRAME_ORDERS)
@@ -260,8 +241,7 @@ ax_result memory_fill(struct memory *memory, struct account *account)
 }
 
 /* DMA memory of a device is not freed but taken over by the device's quarantine. */
-bool memory_work(struct memory *memory, unsigned *portion)
-{
+bool memory_work(struct memory *memory, unsigned *portion) {
     if (memory->object.refs != 0)
         return true;
     ASSERT(list_is_empty(&memory->regions));
@@ -280,8 +260,7 @@ bool memory_work(struct memory *memory, unsigned *portion)
 
 /* ---- Kernel calls ---------------------------------------------------------------------------- */
 
-ax_result sys_memory_create(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_memory_create(struct thread *thread, const uint64_t arguments[5]) {
     uint64_t page_count = arguments[0], flags = arguments[1];
     bool is_contiguous = (flags & AX_MEMORY_CONTIGUOUS) != 0;
     if ((flags & ~(uint64_t)AX_MEMORY_CONTIGUOUS) != 0 || (is_contiguous && page_count == 0))
@@ -310,8 +289,7 @@ cancel:
 }
 
 /* Hides and frees what is left beyond the end, up to *portion; true: nothing is. */
-static bool memory_cut(struct memory *memory, unsigned *portion)
-{
+static bool memory_cut(struct memory *memory, unsigned *portion) {
     while (memory->untrimmed > 0) {
         struct list *first = list_first(&memory->regions);
         if (first == NULL)
@@ -332,8 +310,7 @@ static bool memory_cut(struct memory *memory, unsigned *portion)
  * The cut is the object's state, not the call's: whoever resizes next finishes what a thread that
  * died left, and pages come back empty when it grows again.
  */
-ax_result sys_memory_resize(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_memory_resize(struct thread *thread, const uint64_t arguments[5]) {
     struct object *object;
     TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_MEMORY, AX_RIGHT_RESIZE,
                       &object));

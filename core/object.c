@@ -7,8 +7,7 @@
 #include "queue.h"
 #include "watch.h"
 
-void object_init(struct object *object, enum ax_type type, struct account *account)
-{
+void object_init(struct object *object, enum ax_type type, struct account *account) {
     object->type = (uint8_t)type;
     object->refs = 1;
     object->id = ++kernel->next_id;
@@ -19,44 +18,38 @@ void object_init(struct object *object, enum ax_type type, struct account *accou
     list_append(&kernel->objects, &object->all);
 }
 
-void object_free(struct object *object, size_t size_bytes)
-{
+void object_free(struct object *object, size_t size_bytes) {
     ASSERT(object->refs == 0 && object->handles == 0);
     ASSERT(!object->work_queued && object->watch_count == 0 && object->binding == NULL);
     list_remove(&object->all);
     heap_free(object->account, object, size_bytes);
 }
 
-void object_discard(struct object *object, size_t size_bytes)
-{
+void object_discard(struct object *object, size_t size_bytes) {
     ASSERT(object->refs == 1);
     object->refs = 0;
     object_free(object, size_bytes);
 }
 
-void object_ref(struct object *object)
-{
+void object_ref(struct object *object) {
     ASSERT(object->refs > 0 && object->refs < UINT32_MAX);
     object->refs++;
 }
 
-void object_unref(struct object *object)
-{
+void object_unref(struct object *object) {
     ASSERT(object->refs > object->handles);
     if (--object->refs == 0)
         object_work(object);
 }
 
-void object_handle_ref(struct object *object, uint32_t rights)
-{
+void object_handle_ref(struct object *object, uint32_t rights) {
     object_ref(object);
     object->handles++;
     if (object->type == AX_TYPE_ENDPOINT)
         endpoint_handles_changed(container_of(object, struct endpoint, object), rights, 1);
 }
 
-static void object_unhandled(struct object *object)
-{
+static void object_unhandled(struct object *object) {
     switch ((enum ax_type)object->type) {
     case AX_TYPE_SESSION: session_unhandled((struct session *)object); break;
     case AX_TYPE_PROCESS: process_unhandled((struct process *)object); break;
@@ -65,8 +58,7 @@ static void object_unhandled(struct object *object)
     }
 }
 
-void object_handle_unref(struct object *object, uint32_t rights)
-{
+void object_handle_unref(struct object *object, uint32_t rights) {
     ASSERT(object->handles > 0 && object->refs >= object->handles);
     object->handles--;
     if (object->type == AX_TYPE_ENDPOINT)
@@ -79,8 +71,7 @@ void object_handle_unref(struct object *object, uint32_t rights)
     object_unref(object);
 }
 
-void object_signal(struct object *object, uint32_t clear, uint32_t set)
-{
+void object_signal(struct object *object, uint32_t clear, uint32_t set) {
     object->signals = (object->signals & ~clear) | set;
     TRACE(AX_TRACE_SIGNAL, object->id, object->signals);
     if (set == 0 || object->watch_count == 0)
@@ -89,8 +80,7 @@ void object_signal(struct object *object, uint32_t clear, uint32_t set)
     watch_notify(object, set);
 }
 
-uint32_t object_signals(struct object *object, unsigned *portion)
-{
+uint32_t object_signals(struct object *object, unsigned *portion) {
     if (object->type == AX_TYPE_QUEUE)
         queue_refresh(container_of(object, struct queue, object), portion);
     return object->signals;

@@ -10,8 +10,7 @@
 /* How many threads one change, or one search, looks at: what lies beyond keeps what it had. */
 #define VISITS_MAX 128
 
-static uint8_t queued_priority(const struct endpoint *endpoint)
-{
+static uint8_t queued_priority(const struct endpoint *endpoint) {
     uint8_t best = 0;
     struct tree_node *first = tree_first(&endpoint->calls);
     const struct call *fresh = call_first_fresh(&endpoint->calls);
@@ -24,8 +23,7 @@ static uint8_t queued_priority(const struct endpoint *endpoint)
 
 /* The highest of its own, of the call it serves, and, when nobody receives, of the calls waiting.
  */
-static uint8_t priority_of(const struct thread *thread)
-{
+static uint8_t priority_of(const struct thread *thread) {
     uint8_t priority = thread->base_priority;
     if (thread->serving != NULL && thread->serving->caller != NULL &&
         thread->serving->caller->priority > priority)
@@ -42,8 +40,7 @@ static uint8_t priority_of(const struct thread *thread)
 static void update_members(struct endpoint *endpoint, unsigned depth, unsigned *visits);
 
 // NOLINTNEXTLINE(misc-no-recursion): INHERIT_DEPTH deep at most
-static void update(struct thread *thread, unsigned depth, unsigned *visits)
-{
+static void update(struct thread *thread, unsigned depth, unsigned *visits) {
     while (thread != NULL && depth<INHERIT_DEPTH && * visits> 0) {
         --*visits;
         depth++;
@@ -62,23 +59,20 @@ static void update(struct thread *thread, unsigned depth, unsigned *visits)
 }
 
 // NOLINTNEXTLINE(misc-no-recursion): INHERIT_DEPTH deep at most
-static void update_members(struct endpoint *endpoint, unsigned depth, unsigned *visits)
-{
+static void update_members(struct endpoint *endpoint, unsigned depth, unsigned *visits) {
     struct thread *member;
     list_for_each (member, &endpoint->members, in_members) {
         update(member, depth, visits);
     }
 }
 
-void priority_update(struct thread *thread)
-{
+void priority_update(struct thread *thread) {
     unsigned visits = VISITS_MAX;
     if (thread->state != THREAD_ENDED)
         update(thread, 0, &visits);
 }
 
-void priority_update_members(struct endpoint *endpoint)
-{
+void priority_update_members(struct endpoint *endpoint) {
     unsigned visits = VISITS_MAX;
     update_members(endpoint, 0, &visits);
 }
@@ -92,8 +86,7 @@ struct waiting {
 };
 
 /* False: there are too many to know. */
-static bool waiting_add(struct waiting *waiting, const struct thread *thread)
-{
+static bool waiting_add(struct waiting *waiting, const struct thread *thread) {
     for (unsigned i = 0; i < waiting->count; i++) {
         if (waiting->threads[i] == thread)
             return true;
@@ -105,8 +98,7 @@ static bool waiting_add(struct waiting *waiting, const struct thread *thread)
 }
 
 /* Adds those who could take a call there; false: one of them may be free, or is still to come. */
-static bool waiting_add_members(struct waiting *waiting, const struct endpoint *endpoint)
-{
+static bool waiting_add_members(struct waiting *waiting, const struct endpoint *endpoint) {
     const struct thread *member;
     if (list_is_empty(&endpoint->members) || !list_is_empty(&endpoint->receivers))
         return false;
@@ -121,8 +113,7 @@ static bool waiting_add_members(struct waiting *waiting, const struct endpoint *
  * It would if nobody, of all whom the call would wait for in the end, can go on before the caller
  * does. Any one thread of an endpoint will do, so all that is reachable is looked at.
  */
-bool priority_would_deadlock(struct thread *thread, struct endpoint *endpoint)
-{
+bool priority_would_deadlock(struct thread *thread, struct endpoint *endpoint) {
     struct waiting waiting;
     waiting.threads[0] = thread;
     waiting.count = 1;

@@ -9,8 +9,7 @@
 #include "root.h"
 #include "thread.h"
 
-ax_result process_make(struct account *account, struct process **made)
-{
+ax_result process_make(struct account *account, struct process **made) {
     void *memory;
     TRY(heap_alloc(account, sizeof(struct process), &memory));
     struct process *process = memory;
@@ -28,8 +27,7 @@ ax_result process_make(struct account *account, struct process **made)
 }
 
 ax_result process_lookup(struct thread *thread, ax_handle handle, uint32_t rights,
-                         struct process **process)
-{
+                         struct process **process) {
     struct object *object;
     *process = thread->process;
     if (handle == AX_HANDLE_NONE)
@@ -43,8 +41,7 @@ ax_result process_lookup(struct thread *thread, ax_handle handle, uint32_t right
 /* ---- The end --------------------------------------------------------------------------------- */
 
 void process_end(struct process *process, enum ax_cause cause, uint32_t fault, int64_t code,
-                 uint64_t address)
-{
+                 uint64_t address) {
     if (process->state != PROCESS_OPEN)
         return;
     TRACE(AX_TRACE_END, process->object.id, cause);
@@ -66,8 +63,7 @@ void process_end(struct process *process, enum ax_cause cause, uint32_t fault, i
     object_work(&process->object);
 }
 
-void process_count_death(const struct thread *thread)
-{
+void process_count_death(const struct thread *thread) {
     uint32_t cause = thread->process->cause;
     if (cause != AX_CAUSE_FAULT && cause != AX_CAUSE_HUNG && cause != AX_CAUSE_BOUNCE)
         return;
@@ -76,8 +72,7 @@ void process_count_death(const struct thread *thread)
         reply->caller->call.deaths++;
 }
 
-bool process_end_threads(struct process *process, enum ax_cause cause, unsigned *portion)
-{
+bool process_end_threads(struct process *process, enum ax_cause cause, unsigned *portion) {
     struct thread *thread;
     list_for_each_safe (thread, &process->threads, in_process) {
         if (thread->state == THREAD_ENDED)
@@ -91,8 +86,7 @@ bool process_end_threads(struct process *process, enum ax_cause cause, unsigned 
     return true;
 }
 
-void process_thread_left(struct process *process)
-{
+void process_thread_left(struct process *process) {
     if (process->running != 0)
         return;
     if (process->suspended != 0 && process->state == PROCESS_OPEN)
@@ -101,8 +95,7 @@ void process_thread_left(struct process *process)
         object_work(&process->object);
 }
 
-static bool process_give_back_calls(struct process *process, unsigned *portion)
-{
+static bool process_give_back_calls(struct process *process, unsigned *portion) {
     struct list *first;
     while ((first = list_first(&process->received)) != NULL) {
         if (*portion == 0)
@@ -114,8 +107,7 @@ static bool process_give_back_calls(struct process *process, unsigned *portion)
 }
 
 /* The steps of the end, in order; true: done, or waiting for threads to leave their CPUs. */
-static bool process_ending(struct process *process, unsigned *portion)
-{
+static bool process_ending(struct process *process, unsigned *portion) {
     if (process->step == ENDING_THREADS) {
         if (!process_end_threads(process, (enum ax_cause)process->cause, portion))
             return false;
@@ -138,8 +130,7 @@ static bool process_ending(struct process *process, unsigned *portion)
 }
 
 /* Gives back a corpse's memory and threads. */
-static bool process_release(struct process *process, unsigned *portion)
-{
+static bool process_release(struct process *process, unsigned *portion) {
     struct list *first;
     process->released = true;
     list_remove(&process->in_corpses);
@@ -155,8 +146,7 @@ static bool process_release(struct process *process, unsigned *portion)
     return true;
 }
 
-bool process_work(struct process *process, unsigned *portion)
-{
+bool process_work(struct process *process, unsigned *portion) {
     if (process->is_root && process->state == PROCESS_OPEN)
         return root_work(process, portion);
     if (process->state == PROCESS_ENDING && !process_ending(process, portion))
@@ -180,16 +170,14 @@ bool process_work(struct process *process, unsigned *portion)
     return true;
 }
 
-void process_unhandled(struct process *process)
-{
+void process_unhandled(struct process *process) {
     if (process->state == PROCESS_CORPSE)
         object_work(&process->object);
     else if (process->live_threads == 0 && process->state == PROCESS_OPEN && !process->is_root)
         process_end(process, AX_CAUSE_KILLED, AX_FAULT_NONE, 0, 0);
 }
 
-bool process_reclaim(const struct account *account)
-{
+bool process_reclaim(const struct account *account) {
     struct process *process;
     unsigned looked = 0;
     list_for_each (process, &kernel->corpses, in_corpses) {

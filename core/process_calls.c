@@ -7,8 +7,7 @@
 #include "process.h"
 #include "thread.h"
 
-ax_result sys_process_create(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_process_create(struct thread *thread, const uint64_t arguments[5]) {
     struct account *account = thread->process->account;
     struct place place;
     struct process *process;
@@ -28,8 +27,7 @@ ax_result sys_process_create(struct thread *thread, const uint64_t arguments[5])
     return place_new(&place, &process->object, AX_RIGHT_ALL);
 }
 
-ax_result sys_process_end(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_process_end(struct thread *thread, const uint64_t arguments[5]) {
     struct process *process;
     TRY(process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_CONTROL, &process));
     if (arguments[1] < AX_CAUSE_EXIT || arguments[1] > AX_CAUSE_HUNG)
@@ -43,8 +41,7 @@ ax_result sys_process_end(struct thread *thread, const uint64_t arguments[5])
 /* ---- Control --------------------------------------------------------------------------------- */
 
 /* A process has at most AX_THREAD_MAX threads, and each costs a few steps: one portion. */
-static ax_result process_suspend(struct process *process)
-{
+static ax_result process_suspend(struct process *process) {
     struct thread *thread;
     if (process->suspended == UINT32_MAX)
         return AX_ERR_LIMIT;
@@ -58,8 +55,7 @@ static ax_result process_suspend(struct process *process)
     return AX_OK;
 }
 
-static ax_result process_resume(struct process *process)
-{
+static ax_result process_resume(struct process *process) {
     struct thread *thread;
     if (process->suspended == 0)
         return AX_ERR_STATE;
@@ -72,8 +68,7 @@ static ax_result process_resume(struct process *process)
     return AX_OK;
 }
 
-static ax_result process_label(struct process *process, uint64_t slot, uint64_t label)
-{
+static ax_result process_label(struct process *process, uint64_t slot, uint64_t label) {
     struct thread *thread;
     bool found = slot == AX_ALL_THREADS;
     list_for_each (thread, &process->threads, in_process) {
@@ -85,8 +80,7 @@ static ax_result process_label(struct process *process, uint64_t slot, uint64_t 
     return found ? AX_OK : AX_ERR_NOT_FOUND;
 }
 
-static ax_result process_personality(struct thread *thread, struct process *process)
-{
+static ax_result process_personality(struct thread *thread, struct process *process) {
     struct ax_personality wanted;
     memcpy(&wanted, thread->page->buffer, sizeof(wanted));
     if (wanted.entry >= AX_USER_END || wanted.recovery >= AX_USER_END ||
@@ -98,8 +92,7 @@ static ax_result process_personality(struct thread *thread, struct process *proc
 }
 
 static ax_result process_thread(struct thread *caller, struct process *process, uint32_t rights,
-                                uint64_t slot, uint64_t where)
-{
+                                uint64_t slot, uint64_t where) {
     struct thread *thread;
     list_for_each (thread, &process->threads, in_process) {
         if (thread->slot != slot)
@@ -119,8 +112,7 @@ static const uint32_t control_rights[] = {
 
 /* Needs a real handle for what a process may not do to itself: label and suspend. */
 static ax_result control_lookup(struct thread *thread, const uint64_t arguments[5],
-                                struct process **process, uint32_t *rights)
-{
+                                struct process **process, uint32_t *rights) {
     uint64_t op = arguments[1];
     if (op >= sizeof(control_rights) / sizeof(control_rights[0]))
         return AX_ERR_ARGUMENT;
@@ -137,8 +129,7 @@ static ax_result control_lookup(struct thread *thread, const uint64_t arguments[
     return result;
 }
 
-ax_result sys_process_control(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_process_control(struct thread *thread, const uint64_t arguments[5]) {
     struct process *process;
     uint32_t rights;
     TRY(control_lookup(thread, arguments, &process, &rights));
@@ -163,8 +154,7 @@ ax_result sys_process_control(struct thread *thread, const uint64_t arguments[5]
 
 /* ---- Copies ---------------------------------------------------------------------------------- */
 
-ax_result sys_process_copy(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_process_copy(struct thread *thread, const uint64_t arguments[5]) {
     struct process *process;
     struct process *own = thread->process;
     uint64_t size = arguments[3];
@@ -197,15 +187,13 @@ ax_result sys_process_copy(struct thread *thread, const uint64_t arguments[5])
 
 /* ---- Clone ----------------------------------------------------------------------------------- */
 
-static void clone_drop(struct thread *thread)
-{
+static void clone_drop(struct thread *thread) {
     struct process *child = thread->clone;
     thread->clone = NULL;
     object_unref(&child->object);
 }
 
-static ax_result clone_begin(struct thread *thread)
-{
+static ax_result clone_begin(struct thread *thread) {
     struct process *child;
     TRY(process_make(thread->process->account, &child));
     child->personality = thread->process->personality;
@@ -214,8 +202,7 @@ static ax_result clone_begin(struct thread *thread)
 }
 
 /* Copies a portion: 1, all is copied; 0, there is more. */
-static ax_result clone_copy(struct thread *thread)
-{
+static ax_result clone_copy(struct thread *thread) {
     struct process *parent = thread->process;
     struct process *child = thread->clone;
     unsigned portion = WORK_PORTION;
@@ -231,8 +218,7 @@ static ax_result clone_copy(struct thread *thread)
 }
 
 static ax_result clone_thread(struct thread *thread, const uint64_t arguments[5],
-                              struct place *place)
-{
+                              struct place *place) {
     struct thread *first;
     struct process *child = thread->clone;
     TRY(thread_make(child, thread->slot, thread->label, thread->base_priority, &first));
@@ -247,8 +233,7 @@ static ax_result clone_thread(struct thread *thread, const uint64_t arguments[5]
     return place_new(place, &child->object, AX_RIGHT_ALL);
 }
 
-ax_result sys_process_clone(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_process_clone(struct thread *thread, const uint64_t arguments[5]) {
     struct place place;
     if (arguments[0] >= AX_USER_END)
         return AX_ERR_ARGUMENT;

@@ -10,13 +10,11 @@
 #include "process.h"
 #include "thread.h"
 
-static struct queue *queue_of(struct object *object)
-{
+static struct queue *queue_of(struct object *object) {
     return container_of(object, struct queue, object);
 }
 
-ax_result queue_make(struct account *account, struct queue **queue)
-{
+ax_result queue_make(struct account *account, struct queue **queue) {
     void *memory;
     TRY(heap_alloc(account, sizeof(**queue), &memory));
     *queue = memory;
@@ -29,22 +27,19 @@ ax_result queue_make(struct account *account, struct queue **queue)
 
 /* ---- Members --------------------------------------------------------------------------------- */
 
-static int member_compare(const struct tree_node *a, const struct tree_node *b)
-{
+static int member_compare(const struct tree_node *a, const struct tree_node *b) {
     const struct member *x = container_of(a, const struct member, node);
     const struct member *y = container_of(b, const struct member, node);
     return x->cookie < y->cookie ? -1 : x->cookie > y->cookie;
 }
 
-static int member_compare_cookie(const void *key, const struct tree_node *node)
-{
+static int member_compare_cookie(const void *key, const struct tree_node *node) {
     uint64_t cookie = *(const uint64_t *)key;
     const struct member *member = container_of(node, const struct member, node);
     return cookie < member->cookie ? -1 : cookie > member->cookie;
 }
 
-static void member_set_ready(struct member *member)
-{
+static void member_set_ready(struct member *member) {
     struct queue *queue = member->queue;
     if (list_is_linked(&member->ready))
         return;
@@ -54,8 +49,7 @@ static void member_set_ready(struct member *member)
 }
 
 /* It has been taken off the list, or goes. */
-static void member_unready(struct member *member)
-{
+static void member_unready(struct member *member) {
     struct queue *queue = member->queue;
     list_remove(&member->ready);
     ASSERT(queue->ready_count > 0);
@@ -63,8 +57,7 @@ static void member_unready(struct member *member)
         queue->object.signals &= ~(uint32_t)AX_SIGNAL_READABLE;
 }
 
-void member_drop(struct member *member)
-{
+void member_drop(struct member *member) {
     struct queue *queue = member->queue;
     if (list_is_linked(&member->ready))
         member_unready(member);
@@ -76,8 +69,7 @@ void member_drop(struct member *member)
 }
 
 /* What it has to report now. */
-static uint32_t member_signals(const struct member *member, unsigned *portion)
-{
+static uint32_t member_signals(const struct member *member, unsigned *portion) {
     struct object *object = member->watch.object;
     if (member->silent || object->handles == 0)
         return 0;
@@ -85,8 +77,7 @@ static uint32_t member_signals(const struct member *member, unsigned *portion)
 }
 
 /* One whose object is out of reach is as good as gone. */
-static struct member *member_find(struct queue *queue, uint64_t cookie)
-{
+static struct member *member_find(struct queue *queue, uint64_t cookie) {
     struct tree_node *node = tree_find(&queue->members, &cookie, member_compare_cookie);
     if (node == NULL)
         return NULL;
@@ -100,8 +91,7 @@ static struct member *member_find(struct queue *queue, uint64_t cookie)
 /* ---- Reporting ------------------------------------------------------------------------------- */
 
 /* Recurses into members that are queues: at most AX_QUEUE_NESTING_MAX deep. */
-void queue_refresh(struct queue *queue, unsigned *portion)
-{
+void queue_refresh(struct queue *queue, unsigned *portion) {
     struct list *first;
     while (*portion > 0 && (first = list_first(&queue->ready)) != NULL) {
         --*portion;
@@ -114,8 +104,7 @@ void queue_refresh(struct queue *queue, unsigned *portion)
 
 /* Takes up to `max` events into the page's buffer; how many. */
 static unsigned queue_collect(struct queue *queue, struct ax_thread_page *page, unsigned max,
-                              unsigned *portion)
-{
+                              unsigned *portion) {
     struct list kept; /* levels, to go behind all others */
     list_init(&kept);
     unsigned count = 0;
@@ -143,8 +132,7 @@ static unsigned queue_collect(struct queue *queue, struct ax_thread_page *page, 
 }
 
 /* Hands what is ready to the first thread that waits. False: there is none, or nothing. */
-static bool queue_serve(struct queue *queue, unsigned *portion)
-{
+static bool queue_serve(struct queue *queue, unsigned *portion) {
     struct list *first = list_first(&queue->waiters);
     if (first == NULL)
         return false;
@@ -158,8 +146,7 @@ static bool queue_serve(struct queue *queue, unsigned *portion)
 }
 
 /* An edge of the queue's own READABLE. */
-static void queue_tell(struct queue *queue)
-{
+static void queue_tell(struct queue *queue) {
     queue->untold = kernel->notify_budget < queue->object.watch_count;
     if (queue->untold) {
         object_work(&queue->object);
@@ -170,8 +157,7 @@ static void queue_tell(struct queue *queue)
 }
 
 /* A member became ready. True: a waiting thread took it. */
-static bool queue_raise(struct queue *queue)
-{
+static bool queue_raise(struct queue *queue) {
     unsigned portion = WORK_PORTION;
     bool taken = queue_serve(queue, &portion);
     if (list_is_empty(&queue->ready))
@@ -183,16 +169,14 @@ static bool queue_raise(struct queue *queue)
     return taken;
 }
 
-bool member_notify(struct member *member)
-{
+bool member_notify(struct member *member) {
     if (member->silent || member->watch.object->handles == 0)
         return false;
     member_set_ready(member);
     return queue_raise(member->queue);
 }
 
-static bool queue_clear(struct queue *queue, unsigned *portion)
-{
+static bool queue_clear(struct queue *queue, unsigned *portion) {
     struct tree_node *first;
     while ((first = tree_first(&queue->members)) != NULL) {
         if (*portion == 0)
@@ -203,8 +187,7 @@ static bool queue_clear(struct queue *queue, unsigned *portion)
     return true;
 }
 
-bool queue_work(struct queue *queue, unsigned *portion)
-{
+bool queue_work(struct queue *queue, unsigned *portion) {
     if (queue->object.refs == 0) {
         if (!queue_clear(queue, portion))
             return false;
@@ -232,8 +215,7 @@ bool queue_work(struct queue *queue, unsigned *portion)
  * most AX_QUEUE_NESTING_MAX.
  */
 static unsigned queue_depth(const struct queue *queue, const struct queue *wanted, bool *met,
-                            unsigned *budget)
-{
+                            unsigned *budget) {
     unsigned deepest = 0;
     if (queue == wanted)
         *met = true;
@@ -249,8 +231,7 @@ static unsigned queue_depth(const struct queue *queue, const struct queue *wante
 }
 
 /* The same upwards. */
-static unsigned queue_height(const struct queue *queue, unsigned *budget)
-{
+static unsigned queue_height(const struct queue *queue, unsigned *budget) {
     unsigned highest = 0;
     const struct watch *watch;
     list_for_each (watch, &queue->object.watches, in_object) {
@@ -265,8 +246,7 @@ static unsigned queue_height(const struct queue *queue, unsigned *budget)
     return highest + 1;
 }
 
-static ax_result queue_check_nesting(const struct queue *queue, const struct queue *member)
-{
+static ax_result queue_check_nesting(const struct queue *queue, const struct queue *member) {
     unsigned budget = NESTING_SEARCH_MAX;
     bool cycle = false;
     unsigned deep = queue_depth(member, queue, &cycle, &budget) + queue_height(queue, &budget);
@@ -276,8 +256,7 @@ static ax_result queue_check_nesting(const struct queue *queue, const struct que
 }
 
 /* It may have something to report from the start. */
-static void member_begin(struct member *member)
-{
+static void member_begin(struct member *member) {
     unsigned portion = WORK_PORTION;
     member->silent = false;
     if (member_signals(member, &portion) == 0)
@@ -287,8 +266,7 @@ static void member_begin(struct member *member)
 }
 
 static ax_result queue_add(struct queue *queue, struct object *object, uint32_t mode, uint32_t mask,
-                           uint64_t cookie)
-{
+                           uint64_t cookie) {
     bool is_queue = object->type == AX_TYPE_QUEUE;
     bool exclusive = (mode & AX_QUEUE_EXCLUSIVE) != 0;
     if (exclusive && (is_queue || (mode & AX_QUEUE_ONCE) != 0))
@@ -319,8 +297,7 @@ static ax_result queue_add(struct queue *queue, struct object *object, uint32_t 
     return AX_OK;
 }
 
-static ax_result queue_change(struct queue *queue, uint32_t mode, uint32_t mask, uint64_t cookie)
-{
+static ax_result queue_change(struct queue *queue, uint32_t mode, uint32_t mask, uint64_t cookie) {
     struct member *member = member_find(queue, cookie);
     if (member == NULL)
         return AX_ERR_NOT_FOUND;
@@ -332,8 +309,7 @@ static ax_result queue_change(struct queue *queue, uint32_t mode, uint32_t mask,
     return AX_OK;
 }
 
-ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5]) {
     struct object *object;
     TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_QUEUE, AX_RIGHT_WRITE,
                       &object));
@@ -363,8 +339,7 @@ ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5])
 
 /* ---- queue_wait ------------------------------------------------------------------------------ */
 
-ax_result sys_queue_wait(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_queue_wait(struct thread *thread, const uint64_t arguments[5]) {
     struct object *object;
     TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_QUEUE, AX_RIGHT_READ,
                       &object));
@@ -389,8 +364,7 @@ ax_result sys_queue_wait(struct thread *thread, const uint64_t arguments[5])
     return thread_block(thread, BLOCK_QUEUE, deadline_ns);
 }
 
-void queue_wait_cancel(struct thread *thread)
-{
+void queue_wait_cancel(struct thread *thread) {
     struct queue *queue = thread->queue;
     list_remove(&thread->wait_link);
     thread->queue = NULL;

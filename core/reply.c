@@ -11,8 +11,7 @@
 #include "process.h"
 #include "thread.h"
 
-bool reply_work(struct reply *reply, unsigned *portion)
-{
+bool reply_work(struct reply *reply, unsigned *portion) {
     ASSERT(reply->object.refs == 0 && reply->holder == NULL);
     (void)portion;
     object_free(&reply->object, sizeof(*reply));
@@ -23,8 +22,7 @@ bool reply_work(struct reply *reply, unsigned *portion)
 
 /* The receiver pays for sessions that nobody received before: for all, or for none. */
 static ax_result sessions_recharge(const struct process *receiver, const struct held_handle *held,
-                                   unsigned count)
-{
+                                   unsigned count) {
     struct account *account = receiver->account;
     struct session *sessions[AX_MESSAGE_HANDLES];
     unsigned fresh = 0;
@@ -44,8 +42,7 @@ static ax_result sessions_recharge(const struct process *receiver, const struct 
 }
 
 ax_result message_deliver_handles(struct process *receiver, const struct held_handle *held,
-                                  unsigned count, struct ax_message_handle *to)
-{
+                                  unsigned count, struct ax_message_handle *to) {
     TRY(sessions_recharge(receiver, held, count));
     for (unsigned i = 0; i < count; i++) {
         uint32_t rights = held[i].rights & AX_RIGHT_ALL;
@@ -55,8 +52,7 @@ ax_result message_deliver_handles(struct process *receiver, const struct held_ha
     return AX_OK;
 }
 
-static void message_from_call(const struct call *call, struct ax_message *message)
-{
+static void message_from_call(const struct call *call, struct ax_message *message) {
     memset(message, 0, sizeof(*message));
     message->kind = AX_MESSAGE_CALL;
     message->operation = call->operation;
@@ -77,8 +73,7 @@ static void message_from_call(const struct call *call, struct ax_message *messag
 }
 
 /* The call is this process's from now on, and this thread serves it. */
-static void reply_hold(struct call *call, struct thread *server)
-{
+static void reply_hold(struct call *call, struct thread *server) {
     struct reply *reply = call->reply;
     struct endpoint *endpoint = call->session->endpoint;
     if (!call->redelivered && !call->retried)
@@ -93,8 +88,7 @@ static void reply_hold(struct call *call, struct thread *server)
     server->serving = reply;
 }
 
-bool reply_begin(struct call *call, struct thread *server)
-{
+bool reply_begin(struct call *call, struct thread *server) {
     struct process *process = server->process;
     struct ax_message message;
     ax_result result = AX_OK;
@@ -120,8 +114,7 @@ bool reply_begin(struct call *call, struct thread *server)
     return true;
 }
 
-bool reply_tell_interrupt(struct endpoint *endpoint, struct thread *server)
-{
+bool reply_tell_interrupt(struct endpoint *endpoint, struct thread *server) {
     struct list *first = list_first(&server->process->interrupts);
     if (first == NULL)
         return false;
@@ -140,8 +133,7 @@ bool reply_tell_interrupt(struct endpoint *endpoint, struct thread *server)
     return true;
 }
 
-void reply_forget_interrupt(struct call *call)
-{
+void reply_forget_interrupt(struct call *call) {
     if (!list_is_linked(&call->in_interrupts))
         return;
     list_remove(&call->in_interrupts);
@@ -150,8 +142,7 @@ void reply_forget_interrupt(struct call *call)
 
 /* ---- The end of a reply ---------------------------------------------------------------------- */
 
-void reply_park(struct thread *server)
-{
+void reply_park(struct thread *server) {
     ASSERT(server->serving != NULL && server->serving->server == server);
     server->serving->server = NULL;
     server->serving = NULL;
@@ -159,8 +150,7 @@ void reply_park(struct thread *server)
 }
 
 /* Out of its holder's hands, but for the handle. */
-static void reply_release(struct reply *reply)
-{
+static void reply_release(struct reply *reply) {
     struct list *first;
     while ((first = list_first(&reply->maps)) != NULL)
         region_remove(list_entry(first, struct region, in_reply));
@@ -171,8 +161,7 @@ static void reply_release(struct reply *reply)
         reply_park(reply->server);
 }
 
-void reply_detach(struct reply *reply, bool handle_gone)
-{
+void reply_detach(struct reply *reply, bool handle_gone) {
     struct process *holder = reply->holder;
     if (reply->caller != NULL) {
         struct call *call = &reply->caller->call;
@@ -188,8 +177,7 @@ void reply_detach(struct reply *reply, bool handle_gone)
     }
 }
 
-void reply_unhandled(struct reply *reply)
-{
+void reply_unhandled(struct reply *reply) {
     if (reply->holder == NULL)
         return;
     struct thread *caller = reply->caller;
@@ -198,8 +186,7 @@ void reply_unhandled(struct reply *reply)
         call_fail(&caller->call, AX_ERR_DROPPED);
 }
 
-void reply_give_back(struct reply *reply, bool died)
-{
+void reply_give_back(struct reply *reply, bool died) {
     struct thread *caller = reply->caller;
     reply_detach(reply, false);
     if (caller == NULL)
@@ -227,8 +214,7 @@ void reply_give_back(struct reply *reply, bool died)
 /* ---- Answers --------------------------------------------------------------------------------- */
 
 /* A received call by its reply handle. CALLER_DEAD: the handle is closed. */
-static ax_result reply_lookup(struct thread *thread, uint64_t handle, struct reply **reply)
-{
+static ax_result reply_lookup(struct thread *thread, uint64_t handle, struct reply **reply) {
     struct object *object;
     TRY(handle_lookup(thread->process, (ax_handle)handle, AX_TYPE_REPLY, 0, &object));
     *reply = (struct reply *)object;
@@ -240,8 +226,7 @@ static ax_result reply_lookup(struct thread *thread, uint64_t handle, struct rep
 }
 
 static ax_result answer_decode(struct thread *thread, const struct call *call,
-                               const struct ax_ipc *ipc, struct held_handle *held)
-{
+                               const struct ax_ipc *ipc, struct held_handle *held) {
     const struct ax_message *message = &ipc->message;
     if (message->word_count > AX_MESSAGE_WORDS || message->handle_count > AX_MESSAGE_HANDLES ||
         ipc->change_count > 2 || ipc->data_bytes > AX_INLINE_MAX)
@@ -263,8 +248,7 @@ static ax_result answer_decode(struct thread *thread, const struct call *call,
 
 /* Writes the answer into the caller's page. LIMIT: it cannot be charged for what it would get. */
 static ax_result answer_write(struct thread *caller, const struct ax_message *answer,
-                              const struct held_handle *held)
-{
+                              const struct held_handle *held) {
     struct ax_message message;
     memset(&message, 0, sizeof(message));
     ax_result result =
@@ -281,8 +265,7 @@ static ax_result answer_write(struct thread *caller, const struct ax_message *an
     return AX_OK;
 }
 
-ax_result reply_answer(struct thread *thread, ax_handle handle)
-{
+ax_result reply_answer(struct thread *thread, ax_handle handle) {
     struct reply *reply;
     struct ax_ipc ipc;
     struct held_handle held[AX_MESSAGE_HANDLES];
@@ -315,8 +298,7 @@ ax_result reply_answer(struct thread *thread, ax_handle handle)
 /* ---- Passing on, giving back, taking up -------------------------------------------------------
  */
 
-ax_result sys_forward(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_forward(struct thread *thread, const uint64_t arguments[5]) {
     struct reply *reply;
     struct object *object;
     TRY(handle_lookup(thread->process, (ax_handle)arguments[1], AX_TYPE_SESSION, AX_RIGHT_CALL,
@@ -349,8 +331,7 @@ ax_result sys_forward(struct thread *thread, const uint64_t arguments[5])
     return AX_OK;
 }
 
-static ax_result reply_fault(struct reply *reply, uint64_t loan, uint64_t offset)
-{
+static ax_result reply_fault(struct reply *reply, uint64_t loan, uint64_t offset) {
     struct call *call = &reply->caller->call;
     if (loan >= call->loan_count || offset >= call->loans[loan].size_bytes)
         return AX_ERR_ARGUMENT;
@@ -366,8 +347,7 @@ static ax_result reply_fault(struct reply *reply, uint64_t loan, uint64_t offset
     return AX_OK;
 }
 
-ax_result sys_reply_control(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_reply_control(struct thread *thread, const uint64_t arguments[5]) {
     struct reply *reply;
     if (arguments[1] != AX_REPLY_FAULT && arguments[1] != AX_REPLY_SERVE)
         return AX_ERR_ARGUMENT;

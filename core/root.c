@@ -14,21 +14,18 @@
 /* Two deaths within this time end the machine. */
 #define ROOT_LIFE_NS UINT64_C(1000000000)
 
-static _Noreturn void root_halt(const char *text)
-{
+static _Noreturn void root_halt(const char *text) {
     log_line("root task: %s", text);
     hal_halt(1);
 }
 
 /* ---- The image ------------------------------------------------------------------------------- */
 
-static uint64_t segment_pages(const struct ax_root_segment *segment)
-{
+static uint64_t segment_pages(const struct ax_root_segment *segment) {
     return align_up(segment->size_bytes, AX_PAGE_SIZE) / AX_PAGE_SIZE;
 }
 
-static bool segment_is_valid(const struct ax_root_segment *segment, uint64_t image_bytes)
-{
+static bool segment_is_valid(const struct ax_root_segment *segment, uint64_t image_bytes) {
     const uint32_t write_execute = AX_PROT_WRITE | AX_PROT_EXECUTE;
     return is_aligned(segment->address, AX_PAGE_SIZE) && segment->address >= AX_USER_START &&
            segment->address < AX_PROGRAM_END && segment->size_bytes > 0 &&
@@ -39,8 +36,7 @@ static bool segment_is_valid(const struct ax_root_segment *segment, uint64_t ima
            (segment->prot & write_execute) != write_execute;
 }
 
-static bool image_is_valid(const struct ax_root_image *image, uint64_t image_bytes)
-{
+static bool image_is_valid(const struct ax_root_image *image, uint64_t image_bytes) {
     if (image_bytes < sizeof(*image) || image->magic != AX_ROOT_MAGIC ||
         image->segment_count == 0 || image->segment_count > AX_ROOT_SEGMENTS)
         return false;
@@ -56,8 +52,7 @@ static bool image_is_valid(const struct ax_root_image *image, uint64_t image_byt
     return has_entry;
 }
 
-static void image_map(struct process *process, const struct ax_root_image *image)
-{
+static void image_map(struct process *process, const struct ax_root_image *image) {
     for (uint64_t i = 0; i < image->segment_count; i++) {
         const struct ax_root_segment *segment = &image->segments[i];
         ax_result result = space_map(process, segment->address, segment_pages(segment), NULL, 0,
@@ -72,8 +67,8 @@ static void image_map(struct process *process, const struct ax_root_image *image
 }
 
 /* Copies one page of a segment out of the image. */
-static void page_load(struct process *process, const struct ax_root_segment *segment, uint64_t page)
-{
+static void page_load(struct process *process, const struct ax_root_segment *segment,
+                      uint64_t page) {
     struct frame *frame;
     uint32_t fault;
     uint64_t start = page * AX_PAGE_SIZE;
@@ -87,8 +82,7 @@ static void page_load(struct process *process, const struct ax_root_segment *seg
 }
 
 /* Copies the pages that come next; true when all are in place. */
-static bool image_load(struct process *process, unsigned *portion)
-{
+static bool image_load(struct process *process, unsigned *portion) {
     struct root *root = &kernel->root;
     uint64_t before = 0;
     for (uint64_t i = 0; i < root->image->segment_count; i++) {
@@ -109,8 +103,7 @@ static bool image_load(struct process *process, unsigned *portion)
 /* ---- Its thread ------------------------------------------------------------------------------ */
 
 /* The new thread takes the place of the old one's handle, if that is where it was. */
-static void thread_give(struct process *process, struct thread *thread)
-{
+static void thread_give(struct process *process, struct thread *thread) {
     struct slot *slot = &process->handles.leaves[0].slots[AX_ROOT_THREAD];
     if (slot->object != NULL) {
         object_handle_unref(slot->object, slot->rights);
@@ -125,8 +118,7 @@ static void thread_give(struct process *process, struct thread *thread)
     place_put(&place, &thread->object, AX_RIGHT_ALL);
 }
 
-static void root_run(struct process *process)
-{
+static void root_run(struct process *process) {
     struct thread *thread;
     if (thread_make(process, UINT32_MAX, 0, ROOT_PRIORITY, &thread) != AX_OK)
         root_halt("no memory");
@@ -135,8 +127,7 @@ static void root_run(struct process *process)
     sched_ready(thread);
 }
 
-void root_start(void)
-{
+void root_start(void) {
     const struct hal_boot *boot = hal_boot();
     struct root *root = &kernel->root;
     if (boot->module_count == 0 || boot->module_bytes[0] == 0)
@@ -153,13 +144,11 @@ void root_start(void)
 
 /* ---- Its death ------------------------------------------------------------------------------- */
 
-bool root_is_restarting(const struct process *process)
-{
+bool root_is_restarting(const struct process *process) {
     return process->is_root && kernel->root.step != ROOT_RUNS;
 }
 
-void root_restart(struct process *process, enum ax_cause cause, uint32_t fault, uint64_t address)
-{
+void root_restart(struct process *process, enum ax_cause cause, uint32_t fault, uint64_t address) {
     struct root *root = &kernel->root;
     uint64_t now_ns = hal_time_ns();
     struct thread *current = cpu_this()->current;
@@ -179,8 +168,7 @@ void root_restart(struct process *process, enum ax_cause cause, uint32_t fault, 
     object_work(&process->object);
 }
 
-bool root_work(struct process *process, unsigned *portion)
-{
+bool root_work(struct process *process, unsigned *portion) {
     struct root *root = &kernel->root;
     if (root->step == ROOT_ENDS) {
         if (!process_end_threads(process, AX_CAUSE_FAULT, portion))

@@ -10,20 +10,17 @@
 /* How many threads of another CPU's queue an idle CPU looks at for one it may run. */
 #define STEAL_LOOK 16
 
-static bool may_run_on(const struct thread *thread, const struct cpu *cpu)
-{
+static bool may_run_on(const struct thread *thread, const struct cpu *cpu) {
     return (thread->affinity >> cpu->id & 1) != 0;
 }
 
-static bool is_held_back(const struct thread *thread)
-{
+static bool is_held_back(const struct thread *thread) {
     return thread->process->suspended != 0;
 }
 
 /* ---- Queues ---------------------------------------------------------------------------------- */
 
-static void enqueue(struct cpu *cpu, struct thread *thread, bool to_end)
-{
+static void enqueue(struct cpu *cpu, struct thread *thread, bool to_end) {
     ASSERT(thread->state == THREAD_READY && !thread->held);
     struct list *queue = &cpu->queues[thread->priority];
     thread->cpu = cpu;
@@ -34,8 +31,7 @@ static void enqueue(struct cpu *cpu, struct thread *thread, bool to_end)
     cpu->ready_bits |= UINT64_C(1) << thread->priority;
 }
 
-static void dequeue(struct thread *thread)
-{
+static void dequeue(struct thread *thread) {
     struct cpu *cpu = thread->cpu;
     ASSERT(list_is_linked(&thread->in_queue) && (cpu->ready_bits >> thread->priority & 1) != 0);
     list_remove(&thread->in_queue);
@@ -43,16 +39,14 @@ static void dequeue(struct thread *thread)
         cpu->ready_bits &= ~(UINT64_C(1) << thread->priority);
 }
 
-static struct thread *queue_first(const struct cpu *cpu, unsigned priority)
-{
+static struct thread *queue_first(const struct cpu *cpu, unsigned priority) {
     return list_entry(list_first(&cpu->queues[priority]), struct thread, in_queue);
 }
 
 /* ---- Where a thread runs soonest ------------------------------------------------------------- */
 
 /* The priority of the best that the CPU runs or is about to run; -1: nothing. */
-static int cpu_level(const struct cpu *cpu)
-{
+static int cpu_level(const struct cpu *cpu) {
     int level = cpu->ready_bits != 0 ? (int)bits_highest(cpu->ready_bits) : -1;
     if (cpu->current != NULL && cpu->current->state == THREAD_RUNNING &&
         cpu->current->priority > level)
@@ -63,8 +57,7 @@ static int cpu_level(const struct cpu *cpu)
 }
 
 /* The CPU on which it would run at once: its last one, or else the one with the least to do. */
-static struct cpu *choose_cpu(const struct thread *thread)
-{
+static struct cpu *choose_cpu(const struct thread *thread) {
     struct cpu *last = thread->cpu;
     if (last != NULL && last->online && may_run_on(thread, last) &&
         cpu_level(last) < thread->priority)
@@ -84,8 +77,7 @@ static struct cpu *choose_cpu(const struct thread *thread)
     return best != NULL ? best : cpu_this(); /* at boot, or a mask of CPUs that did not start */
 }
 
-void sched_kick(struct cpu *cpu)
-{
+void sched_kick(struct cpu *cpu) {
     if (cpu == cpu_this() || cpu->kicked || !cpu->online)
         return;
     cpu->kicked = true;
@@ -93,8 +85,7 @@ void sched_kick(struct cpu *cpu)
     hal_cpu_kick(cpu->id);
 }
 
-void sched_kick_idle(void)
-{
+void sched_kick_idle(void) {
     for (uint32_t id = 0; id < kernel->cpu_count; id++) {
         if (kernel->cpus[id].online && cpu_level(&kernel->cpus[id]) < 0) {
             sched_kick(&kernel->cpus[id]);
@@ -107,8 +98,7 @@ void sched_kick_idle(void)
  * Queues a READY thread. Its CPU is told if it should switch, or if it runs an equal and has not
  * set its timer to the end of the slice yet, because nobody was waiting for it.
  */
-static void place(struct thread *thread, bool to_end)
-{
+static void place(struct thread *thread, bool to_end) {
     struct cpu *cpu = choose_cpu(thread);
     bool first = (cpu->ready_bits >> thread->priority & 1) == 0;
     int level = cpu_level(cpu);
@@ -119,8 +109,7 @@ static void place(struct thread *thread, bool to_end)
 
 /* ---- What others ask for --------------------------------------------------------------------- */
 
-void sched_ready(struct thread *thread)
-{
+void sched_ready(struct thread *thread) {
     ASSERT(thread->state != THREAD_ENDED && !list_is_linked(&thread->in_queue));
     thread->state = THREAD_READY;
     thread->held = is_held_back(thread);
@@ -128,8 +117,7 @@ void sched_ready(struct thread *thread)
         place(thread, true);
 }
 
-void sched_remove(struct thread *thread)
-{
+void sched_remove(struct thread *thread) {
     ASSERT(thread->state == THREAD_READY);
     if (thread->held)
         return;
@@ -139,15 +127,13 @@ void sched_remove(struct thread *thread)
         thread->cpu->next = NULL;
 }
 
-void sched_give_way(struct thread *thread)
-{
+void sched_give_way(struct thread *thread) {
     ASSERT(thread->state == THREAD_RUNNING && thread->cpu == cpu_this());
     thread->state = THREAD_READY;
     enqueue(thread->cpu, thread, true);
 }
 
-void sched_switch_to(struct thread *thread)
-{
+void sched_switch_to(struct thread *thread) {
     struct cpu *cpu = cpu_this();
     ASSERT(thread->state == THREAD_BLOCKED && !thread->on_cpu);
     if (!may_run_on(thread, cpu) || is_held_back(thread) || cpu->next != NULL) {
@@ -159,8 +145,7 @@ void sched_switch_to(struct thread *thread)
     cpu->next = thread;
 }
 
-void sched_set_priority(struct thread *thread, uint8_t priority)
-{
+void sched_set_priority(struct thread *thread, uint8_t priority) {
     ASSERT(priority < AX_PRIORITY_COUNT);
     if (thread->state == THREAD_READY && list_is_linked(&thread->in_queue)) {
         dequeue(thread);
@@ -175,8 +160,7 @@ void sched_set_priority(struct thread *thread, uint8_t priority)
         sched_kick(cpu);
 }
 
-void sched_set_affinity(struct thread *thread, uint64_t affinity)
-{
+void sched_set_affinity(struct thread *thread, uint64_t affinity) {
     ASSERT(affinity != 0);
     thread->affinity = affinity;
     struct cpu *cpu = thread->cpu;
@@ -190,8 +174,7 @@ void sched_set_affinity(struct thread *thread, uint64_t affinity)
     }
 }
 
-void sched_hold(struct thread *thread)
-{
+void sched_hold(struct thread *thread) {
     if (thread->state == THREAD_RUNNING) {
         sched_kick(thread->cpu);
     } else if (thread->state == THREAD_READY && !thread->held) {
@@ -200,8 +183,7 @@ void sched_hold(struct thread *thread)
     }
 }
 
-void sched_release(struct thread *thread)
-{
+void sched_release(struct thread *thread) {
     ASSERT(!is_held_back(thread));
     if (thread->state != THREAD_READY || !thread->held)
         return;
@@ -212,8 +194,7 @@ void sched_release(struct thread *thread)
 /* ---- A CPU's choice -------------------------------------------------------------------------- */
 
 /* The CPU's current thread, which is RUNNING no more, is off it from now on. */
-static void current_drop(struct cpu *cpu)
-{
+static void current_drop(struct cpu *cpu) {
     struct thread *thread = cpu->current;
     struct process *process = thread->process;
     cpu->current = NULL;
@@ -228,8 +209,7 @@ static void current_drop(struct cpu *cpu)
     object_unref(&process->object);
 }
 
-void sched_leave(struct cpu *cpu)
-{
+void sched_leave(struct cpu *cpu) {
     struct thread *current = cpu->current;
     if (current == NULL)
         return;
@@ -242,8 +222,7 @@ void sched_leave(struct cpu *cpu)
 }
 
 /* The current thread, if it may go on here unless there is something better. */
-static struct thread *current_check(struct cpu *cpu)
-{
+static struct thread *current_check(struct cpu *cpu) {
     sched_leave(cpu);
     struct thread *current = cpu->current;
     if (current == NULL)
@@ -262,8 +241,7 @@ static struct thread *current_check(struct cpu *cpu)
 }
 
 /* The best thread that waits for another CPU and may run here. */
-static struct thread *steal(const struct cpu *cpu)
-{
+static struct thread *steal(const struct cpu *cpu) {
     struct thread *best = NULL;
     for (uint32_t id = 0; id < kernel->cpu_count; id++) {
         const struct cpu *victim = &kernel->cpus[id];
@@ -286,14 +264,12 @@ static struct thread *steal(const struct cpu *cpu)
     return best;
 }
 
-static int ready_level(const struct cpu *cpu)
-{
+static int ready_level(const struct cpu *cpu) {
     return cpu->ready_bits != 0 ? (int)bits_highest(cpu->ready_bits) : -1;
 }
 
 /* Takes out what should run instead of the current thread (NULL: of nothing); NULL: it goes on. */
-static struct thread *take_better(struct cpu *cpu, const struct thread *current)
-{
+static struct thread *take_better(struct cpu *cpu, const struct thread *current) {
     struct thread *next = cpu->next;
     int floor = current != NULL ? current->priority : -1;
     cpu->next = NULL;
@@ -312,8 +288,7 @@ static struct thread *take_better(struct cpu *cpu, const struct thread *current)
     return next;
 }
 
-struct thread *sched_pick(struct cpu *cpu)
-{
+struct thread *sched_pick(struct cpu *cpu) {
     struct thread *current = current_check(cpu);
     struct thread *next = take_better(cpu, current);
     if (next == NULL)
@@ -335,16 +310,14 @@ struct thread *sched_pick(struct cpu *cpu)
     return next;
 }
 
-uint64_t sched_slice_end(const struct cpu *cpu)
-{
+uint64_t sched_slice_end(const struct cpu *cpu) {
     const struct thread *current = cpu->current;
     if (current == NULL || (cpu->ready_bits >> current->priority & 1) == 0)
         return UINT64_MAX;
     return current->started_ns + current->slice_left_ns;
 }
 
-void sched_account(struct cpu *cpu)
-{
+void sched_account(struct cpu *cpu) {
     struct thread *current = cpu->current;
     ASSERT(current->on_cpu && current->started_ns <= hal_time_ns());
     uint64_t used_ns = hal_time_ns() - current->started_ns;

@@ -10,33 +10,28 @@
 #include "process.h"
 #include "thread.h"
 
-static int session_compare(const struct tree_node *a, const struct tree_node *b)
-{
+static int session_compare(const struct tree_node *a, const struct tree_node *b) {
     const struct session *x = container_of(a, const struct session, node);
     const struct session *y = container_of(b, const struct session, node);
     return x->badge < y->badge ? -1 : x->badge > y->badge;
 }
 
-static int session_compare_badge(const void *key, const struct tree_node *node)
-{
+static int session_compare_badge(const void *key, const struct tree_node *node) {
     uint64_t badge = *(const uint64_t *)key;
     const struct session *session = container_of(node, const struct session, node);
     return badge < session->badge ? -1 : badge > session->badge;
 }
 
-struct tree_node *session_lower_bound(const struct endpoint *endpoint, uint64_t badge)
-{
+struct tree_node *session_lower_bound(const struct endpoint *endpoint, uint64_t badge) {
     return tree_lower_bound(&endpoint->sessions, &badge, session_compare_badge);
 }
 
-struct session *session_find(const struct endpoint *endpoint, uint64_t badge)
-{
+struct session *session_find(const struct endpoint *endpoint, uint64_t badge) {
     struct tree_node *node = tree_find(&endpoint->sessions, &badge, session_compare_badge);
     return node != NULL ? container_of(node, struct session, node) : NULL;
 }
 
-void session_check_closed(struct session *session)
-{
+void session_check_closed(struct session *session) {
     if (session->state != SESSION_OPEN || session->object.handles != 0 || session->calls != 0)
         return;
     struct endpoint *endpoint = session->endpoint;
@@ -47,13 +42,11 @@ void session_check_closed(struct session *session)
     endpoint_deliver(endpoint);
 }
 
-void session_unhandled(struct session *session)
-{
+void session_unhandled(struct session *session) {
     session_check_closed(session);
 }
 
-void session_forget(struct session *session)
-{
+void session_forget(struct session *session) {
     struct endpoint *endpoint = session->endpoint;
     if (session->state == SESSION_OPEN)
         endpoint->session_count--;
@@ -66,8 +59,7 @@ void session_forget(struct session *session)
     object_unref(&session->object);
 }
 
-bool session_work(struct session *session, unsigned *portion)
-{
+bool session_work(struct session *session, unsigned *portion) {
     ASSERT(session->object.refs == 0 && session->state == SESSION_ENDED && session->calls == 0);
     (void)portion;
     object_unref(&session->endpoint->object);
@@ -77,8 +69,7 @@ bool session_work(struct session *session, unsigned *portion)
 
 /* An endpoint of the caller's that it may make and manage sessions of. */
 static ax_result session_endpoint(struct thread *thread, uint64_t handle,
-                                  struct endpoint **endpoint)
-{
+                                  struct endpoint **endpoint) {
     struct object *object;
     ax_result result = handle_lookup(thread->process, (ax_handle)handle, AX_TYPE_ENDPOINT,
                                      AX_RIGHT_SESSIONS, &object);
@@ -87,8 +78,7 @@ static ax_result session_endpoint(struct thread *thread, uint64_t handle,
     return result;
 }
 
-ax_result sys_session_create(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_session_create(struct thread *thread, const uint64_t arguments[5]) {
     struct endpoint *endpoint;
     struct place place;
     void *memory;
@@ -124,8 +114,7 @@ ax_result sys_session_create(struct thread *thread, const uint64_t arguments[5])
 }
 
 /* Fails queued calls, up to a portion; false: more are left. */
-static bool session_fail_queued(struct session *session)
-{
+static bool session_fail_queued(struct session *session) {
     for (unsigned i = 0; i < WORK_PORTION; i++) {
         struct list *first = list_first(&session->queued);
         if (first == NULL)
@@ -135,8 +124,7 @@ static bool session_fail_queued(struct session *session)
     return list_is_empty(&session->queued);
 }
 
-ax_result sys_session_retire(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_session_retire(struct thread *thread, const uint64_t arguments[5]) {
     struct endpoint *endpoint;
     TRY(session_endpoint(thread, arguments[0], &endpoint));
     if ((arguments[2] & ~(uint64_t)AX_RETIRE_END) != 0)
@@ -161,8 +149,7 @@ ax_result sys_session_retire(struct thread *thread, const uint64_t arguments[5])
     return AX_OK;
 }
 
-ax_result sys_session_signal(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_session_signal(struct thread *thread, const uint64_t arguments[5]) {
     struct endpoint *endpoint;
     TRY(session_endpoint(thread, arguments[0], &endpoint));
     if (((arguments[2] | arguments[3]) & ~(uint64_t)AX_SIGNAL_SERVED) != 0)
@@ -174,8 +161,7 @@ ax_result sys_session_signal(struct thread *thread, const uint64_t arguments[5])
     return AX_OK;
 }
 
-ax_result sys_session_identify(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_session_identify(struct thread *thread, const uint64_t arguments[5]) {
     struct endpoint *endpoint;
     struct object *object;
     TRY(session_endpoint(thread, arguments[0], &endpoint));

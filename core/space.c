@@ -16,26 +16,22 @@
 /* Where the first search begins: below it programs place what is bound to an address. */
 #define PLACE_START (UINT64_C(1) << 40)
 
-static struct region *region_of(struct tree_node *node)
-{
+static struct region *region_of(struct tree_node *node) {
     return node != NULL ? container_of(node, struct region, node) : NULL;
 }
 
-uint64_t region_end(const struct region *region)
-{
+uint64_t region_end(const struct region *region) {
     return region->start + region->page_count * AX_PAGE_SIZE;
 }
 
-static int region_compare(const struct tree_node *a, const struct tree_node *b)
-{
+static int region_compare(const struct tree_node *a, const struct tree_node *b) {
     uint64_t start_a = container_of(a, struct region, node)->start;
     uint64_t start_b = container_of(b, struct region, node)->start;
     return (start_a > start_b) - (start_a < start_b);
 }
 
 /* A region is before an address when it ends at or before it. */
-static int region_compare_address(const void *key, const struct tree_node *node)
-{
+static int region_compare_address(const void *key, const struct tree_node *node) {
     const struct region *region = container_of(node, struct region, node);
     uint64_t address = *(const uint64_t *)key;
     if (region_end(region) <= address)
@@ -43,25 +39,21 @@ static int region_compare_address(const void *key, const struct tree_node *node)
     return region->start <= address ? 0 : -1;
 }
 
-struct region *space_find(struct process *process, uint64_t address)
-{
+struct region *space_find(struct process *process, uint64_t address) {
     return region_of(tree_find(&process->space.regions, &address, region_compare_address));
 }
 
-struct region *space_next(struct process *process, uint64_t address)
-{
+struct region *space_next(struct process *process, uint64_t address) {
     return region_of(tree_lower_bound(&process->space.regions, &address, region_compare_address));
 }
 
-void space_init(struct process *process)
-{
+void space_init(struct process *process) {
     struct space *space = &process->space;
     *space = (struct space){.place = PLACE_START};
     list_init(&space->dirty);
 }
 
-ax_result space_create(struct process *process)
-{
+ax_result space_create(struct process *process) {
     struct space *space = &process->space;
     if (space->created)
         return AX_OK;
@@ -76,8 +68,7 @@ ax_result space_create(struct process *process)
     return AX_OK;
 }
 
-uint64_t core_table_alloc(struct hal_space *hal)
-{
+uint64_t core_table_alloc(struct hal_space *hal) {
     struct process *process = container_of(hal, struct process, space.hal);
     struct frame *frame;
     if (frame_alloc(process->account, 0, &frame) != AX_OK)
@@ -86,8 +77,7 @@ uint64_t core_table_alloc(struct hal_space *hal)
     return frame_physical(frame);
 }
 
-void core_table_free(struct hal_space *hal, uint64_t physical)
-{
+void core_table_free(struct hal_space *hal, uint64_t physical) {
     struct process *process = container_of(hal, struct process, space.hal);
     ASSERT(process->space.table_pages > 0);
     process->space.table_pages--;
@@ -96,8 +86,7 @@ void core_table_free(struct hal_space *hal, uint64_t physical)
 
 /* ---- Regions --------------------------------------------------------------------------------- */
 
-ax_result region_reserve(struct process *process, struct region **region)
-{
+ax_result region_reserve(struct process *process, struct region **region) {
     void *cell;
     ax_result result = heap_alloc(process->account, sizeof(**region), &cell);
     if (result == AX_OK)
@@ -105,13 +94,11 @@ ax_result region_reserve(struct process *process, struct region **region)
     return result;
 }
 
-void region_unreserve(struct process *process, struct region *region)
-{
+void region_unreserve(struct process *process, struct region *region) {
     heap_free(process->account, region, sizeof(*region));
 }
 
-void region_link(struct region *region)
-{
+void region_link(struct region *region) {
     struct space *space = &region->process->space;
     tree_node_init(&region->node);
     struct tree_node *taken = tree_insert(&space->regions, &region->node, region_compare);
@@ -128,8 +115,7 @@ void region_link(struct region *region)
         object_ref(&region->overlay->object);
 }
 
-static void region_free(struct region *region)
-{
+static void region_free(struct region *region) {
     struct process *process = region->process;
     tree_remove(&process->space.regions, &region->node);
     process->space.region_count--;
@@ -145,8 +131,7 @@ static void region_free(struct region *region)
 
 ax_result space_map(struct process *process, uint64_t address, uint64_t page_count,
                     struct memory *memory, uint64_t offset, uint32_t prot, uint32_t allowed,
-                    bool is_private, struct region **region)
-{
+                    bool is_private, struct region **region) {
     ASSERT(page_count > 0 && (memory != NULL || is_private));
     const struct region *next = space_next(process, address);
     if (next != NULL && next->start < address + page_count * AX_PAGE_SIZE)
@@ -167,8 +152,7 @@ ax_result space_map(struct process *process, uint64_t address, uint64_t page_cou
     return AX_OK;
 }
 
-ax_result region_split(struct region *region, uint64_t address, struct region **upper)
-{
+ax_result region_split(struct region *region, uint64_t address, struct region **upper) {
     ASSERT(address > region->start && address < region_end(region) && !region->is_loan);
     struct region *made;
     TRY(region_reserve(region->process, &made));
@@ -193,8 +177,7 @@ ax_result region_split(struct region *region, uint64_t address, struct region **
 
 /* Could b be the continuation of a? An overlay holds pages only where a region shows them, so one
  * that nobody shares has nothing beyond its region. */
-static bool region_is_alike(const struct region *a, const struct region *b)
-{
+static bool region_is_alike(const struct region *a, const struct region *b) {
     if (region_end(a) != b->start || a->memory != b->memory || a->prot != b->prot ||
         a->allowed != b->allowed || a->is_private != b->is_private || a->is_loan || b->is_loan)
         return false;
@@ -205,8 +188,7 @@ static bool region_is_alike(const struct region *a, const struct region *b)
     return a->overlay == NULL || a->overlay_offset + a->page_count == b->overlay_offset;
 }
 
-void region_join(struct region *region)
-{
+void region_join(struct region *region) {
     struct region *next = region_of(tree_next(&region->node));
     if (next != NULL && region_is_alike(region, next)) {
         region->page_count += next->page_count;
@@ -219,8 +201,7 @@ void region_join(struct region *region)
     }
 }
 
-void region_remove(struct region *region)
-{
+void region_remove(struct region *region) {
     space_hide(region->process, region->start, region->page_count);
     if (region->is_loan) {
         ASSERT(region->reply->map_count > 0);
@@ -232,8 +213,7 @@ void region_remove(struct region *region)
 }
 
 /* Takes private pages out of [first, end) of the region, up to *portion; true: all. */
-static bool region_drop(struct region *region, uint64_t first, uint64_t end, unsigned *portion)
-{
+static bool region_drop(struct region *region, uint64_t first, uint64_t end, unsigned *portion) {
     uint64_t page_count = (end - first) / AX_PAGE_SIZE;
     space_hide(region->process, first, page_count);
     if (region->overlay == NULL)
@@ -243,21 +223,18 @@ static bool region_drop(struct region *region, uint64_t first, uint64_t end, uns
 }
 
 /* May its private pages just be left to the overlay's end? */
-static bool region_owns_overlay(const struct region *region)
-{
+static bool region_owns_overlay(const struct region *region) {
     return region->overlay == NULL || region->overlay->object.refs == 1;
 }
 
-uint64_t region_kept(const struct region *region)
-{
+uint64_t region_kept(const struct region *region) {
     const struct memory *memory = region->memory;
     if (memory == NULL || memory->page_count >= region->offset + region->page_count)
         return region->page_count;
     return memory->page_count > region->offset ? memory->page_count - region->offset : 0;
 }
 
-bool region_trim(struct region *region, unsigned *portion)
-{
+bool region_trim(struct region *region, unsigned *portion) {
     uint64_t kept = region_kept(region);
     if (kept == region->page_count)
         return true;
@@ -268,8 +245,7 @@ bool region_trim(struct region *region, unsigned *portion)
 /* ---- Ranges ---------------------------------------------------------------------------------- */
 
 ax_result space_place(struct process *process, uint64_t page_count, uint64_t *looked,
-                      uint64_t *address)
-{
+                      uint64_t *address) {
     const uint64_t whole = AX_PROGRAM_END - AX_USER_START;
     uint64_t size_bytes = page_count * AX_PAGE_SIZE;
     if (page_count > whole / AX_PAGE_SIZE)
@@ -294,8 +270,8 @@ ax_result space_place(struct process *process, uint64_t page_count, uint64_t *lo
 }
 
 /* Unmaps [first, end), a part of the region that is not all of it. */
-static ax_result region_cut(struct region *region, uint64_t first, uint64_t end, unsigned *portion)
-{
+static ax_result region_cut(struct region *region, uint64_t first, uint64_t end,
+                            unsigned *portion) {
     if (first > region->start && end < region_end(region)) {
         TRY(region_split(region, end, NULL));
     }
@@ -312,8 +288,7 @@ static ax_result region_cut(struct region *region, uint64_t first, uint64_t end,
 }
 
 ax_result space_unmap(struct process *process, uint64_t address, uint64_t page_count,
-                      unsigned *portion)
-{
+                      unsigned *portion) {
     uint64_t end = address + page_count * AX_PAGE_SIZE;
     struct region *region;
     while ((region = space_next(process, address)) != NULL && region->start < end) {
@@ -339,8 +314,7 @@ ax_result space_unmap(struct process *process, uint64_t address, uint64_t page_c
     return 1;
 }
 
-bool space_clear(struct process *process, unsigned *portion)
-{
+bool space_clear(struct process *process, unsigned *portion) {
     struct region *region;
     while ((region = space_next(process, 0)) != NULL) {
         if (*portion == 0)
@@ -353,16 +327,14 @@ bool space_clear(struct process *process, unsigned *portion)
 
 /* ---- Changes --------------------------------------------------------------------------------- */
 
-void space_hide(struct process *process, uint64_t address, uint64_t page_count)
-{
+void space_hide(struct process *process, uint64_t address, uint64_t page_count) {
     if (!process->space.created)
         return;
     space_dirty(process);
     hal_space_unmap(&process->space.hal, address, page_count);
 }
 
-void space_dirty(struct process *process)
-{
+void space_dirty(struct process *process) {
     struct space *space = &process->space;
     struct frames *frames = &kernel->frames;
     /* A process that is being freed has no thread: no CPU uses its translations. */
@@ -376,16 +348,14 @@ void space_dirty(struct process *process)
     list_append(&frames->dirty, &space->dirty);
 }
 
-static void space_clean(struct process *process)
-{
+static void space_clean(struct process *process) {
     if (!list_is_linked(&process->space.dirty))
         return;
     list_remove(&process->space.dirty);
     object_unref(&process->object);
 }
 
-struct process *space_sync_begin(uint64_t until, uint64_t *change)
-{
+struct process *space_sync_begin(uint64_t until, uint64_t *change) {
     struct space *space;
     list_for_each (space, &kernel->frames.dirty, dirty) {
         if (space->synced < until) {
@@ -399,8 +369,7 @@ struct process *space_sync_begin(uint64_t until, uint64_t *change)
     return NULL;
 }
 
-void space_sync_end(struct process *process, uint64_t change)
-{
+void space_sync_end(struct process *process, uint64_t change) {
     struct space *space = &process->space;
     ASSERT(space->syncing > 0);
     space->syncing--;
@@ -413,8 +382,7 @@ void space_sync_end(struct process *process, uint64_t change)
     object_unref(&process->object);
 }
 
-bool space_is_synced(uint64_t change)
-{
+bool space_is_synced(uint64_t change) {
     const struct space *space;
     list_for_each (space, &kernel->frames.dirty, dirty) {
         if (space->synced < change)
@@ -423,8 +391,7 @@ bool space_is_synced(uint64_t change)
     return true;
 }
 
-void space_destroy(struct process *process)
-{
+void space_destroy(struct process *process) {
     struct space *space = &process->space;
     ASSERT(tree_is_empty(&space->regions));
     if (!space->created)

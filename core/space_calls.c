@@ -22,22 +22,19 @@ struct range {
 };
 
 /* Where programs may map: below the machine's part, and the personality. */
-static bool range_is_mappable(const struct range *range)
-{
+static bool range_is_mappable(const struct range *range) {
     uint64_t end = range->address + range->page_count * AX_PAGE_SIZE;
     return (range->address >= AX_USER_START && end <= AX_PROGRAM_END) ||
            (range->address >= AX_PERSONALITY_START && end <= AX_PERSONALITY_END);
 }
 
-static bool range_is_free(struct process *process, const struct range *range)
-{
+static bool range_is_free(struct process *process, const struct range *range) {
     const struct region *next = space_next(process, range->address);
     return next == NULL || next->start >= range->address + range->page_count * AX_PAGE_SIZE;
 }
 
 /* The pages of a range of bytes. ARGUMENT: none, or not a range of pages in user space. */
-static ax_result range_decode(uint64_t address, uint64_t size_bytes, struct range *range)
-{
+static ax_result range_decode(uint64_t address, uint64_t size_bytes, struct range *range) {
     size_t whole_bytes;
     if (!is_aligned(address, AX_PAGE_SIZE) || size_bytes == 0 ||
         !size_align_up(size_bytes, AX_PAGE_SIZE, &whole_bytes) || address > AX_USER_END ||
@@ -48,8 +45,7 @@ static ax_result range_decode(uint64_t address, uint64_t size_bytes, struct rang
 }
 
 /* Writing is reading as well; writing and executing exclude each other. */
-static ax_result prot_decode(uint64_t prot, uint32_t *decoded)
-{
+static ax_result prot_decode(uint64_t prot, uint32_t *decoded) {
     if ((prot & ~(uint64_t)AX_PROT_ALL) != 0 ||
         ((prot & AX_PROT_WRITE) != 0 && (prot & AX_PROT_EXECUTE) != 0))
         return AX_ERR_ARGUMENT;
@@ -60,8 +56,7 @@ static ax_result prot_decode(uint64_t prot, uint32_t *decoded)
 }
 
 /* The process whose space is to be changed. */
-static ax_result space_lookup(struct thread *thread, uint64_t handle, struct process **process)
-{
+static ax_result space_lookup(struct thread *thread, uint64_t handle, struct process **process) {
     ax_result result = process_lookup(thread, (ax_handle)handle, AX_RIGHT_SPACE, process);
     if (result == AX_OK && (*process)->state != PROCESS_OPEN)
         return AX_ERR_ENDED;
@@ -81,8 +76,7 @@ struct mapping {
 };
 
 static ax_result mapping_decode_request(const struct ax_map_request *request,
-                                        struct mapping *mapping)
-{
+                                        struct mapping *mapping) {
     const uint32_t flags = request->flags;
     bool is_fixed = (flags & AX_MAP_FIXED) != 0;
     if ((flags & ~(uint32_t)MAP_FLAGS) != 0 || ((flags & AX_MAP_REPLACE) != 0 && !is_fixed) ||
@@ -103,8 +97,7 @@ static ax_result mapping_decode_request(const struct ax_map_request *request,
 }
 
 /* Which accesses a handle's rights allow; the bits of enum ax_prot and ax_right differ. */
-static uint32_t rights_prot(uint32_t rights)
-{
+static uint32_t rights_prot(uint32_t rights) {
     uint32_t prot = AX_PROT_NONE;
     if ((rights & AX_RIGHT_READ) != 0) {
         prot |= AX_PROT_READ;
@@ -116,8 +109,7 @@ static uint32_t rights_prot(uint32_t rights)
 
 /* The memory object, and what access the handle allows. */
 static ax_result mapping_decode_memory(struct thread *thread, ax_handle handle,
-                                       struct mapping *mapping)
-{
+                                       struct mapping *mapping) {
     struct object *object;
     uint32_t rights;
     bool is_private = (mapping->flags & AX_MAP_PRIVATE) != 0;
@@ -137,8 +129,7 @@ static ax_result mapping_decode_memory(struct thread *thread, ax_handle handle,
 }
 
 static ax_result mapping_decode(struct thread *thread, const uint64_t arguments[5],
-                                struct mapping *mapping)
-{
+                                struct mapping *mapping) {
     struct ax_map_request request;
     memcpy(&request, thread->page->buffer, sizeof(request));
     *mapping = (struct mapping){0};
@@ -154,8 +145,7 @@ static ax_result mapping_decode(struct thread *thread, const uint64_t arguments[
 }
 
 /* Finds the place of a mapping that says not, or not bindingly, where it is to be. */
-static ax_result mapping_place(struct thread *thread, struct mapping *mapping)
-{
+static ax_result mapping_place(struct thread *thread, struct mapping *mapping) {
     struct range *range = &mapping->range;
     if (range->address != 0 && range_is_free(mapping->process, range))
         return AX_OK;
@@ -163,8 +153,7 @@ static ax_result mapping_place(struct thread *thread, struct mapping *mapping)
 }
 
 /* Makes the range free: 1, or 0: not yet. */
-static ax_result mapping_clear(const struct mapping *mapping)
-{
+static ax_result mapping_clear(const struct mapping *mapping) {
     if ((mapping->flags & AX_MAP_REPLACE) != 0) {
         unsigned portion = WORK_PORTION;
         return space_unmap(mapping->process, mapping->range.address, mapping->range.page_count,
@@ -174,8 +163,7 @@ static ax_result mapping_clear(const struct mapping *mapping)
 }
 
 /* Makes the region. Its memory is taken first, so that nothing is unmapped in vain. */
-static ax_result mapping_make(const struct mapping *mapping)
-{
+static ax_result mapping_make(const struct mapping *mapping) {
     struct region *region;
     TRY(region_reserve(mapping->process, &region));
     ax_result result = mapping_clear(mapping);
@@ -200,8 +188,7 @@ static ax_result mapping_make(const struct mapping *mapping)
  * AX_MAP_POPULATE, from page progress[0] of the mapping at progress[1] on. As far as it comes: what
  * cannot be made now is made, or fails, when it is touched.
  */
-static ax_result mapping_populate(struct thread *thread, const struct mapping *mapping)
-{
+static ax_result mapping_populate(struct thread *thread, const struct mapping *mapping) {
     uint64_t address = thread->progress[1];
     uint32_t access = (mapping->prot & AX_PROT_WRITE) != 0  ? AX_PROT_WRITE
                       : (mapping->prot & AX_PROT_READ) != 0 ? AX_PROT_READ
@@ -226,8 +213,7 @@ static ax_result mapping_populate(struct thread *thread, const struct mapping *m
     return (ax_result)address;
 }
 
-ax_result sys_memory_map(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_memory_map(struct thread *thread, const uint64_t arguments[5]) {
     struct mapping mapping;
     ax_result result = mapping_decode(thread, arguments, &mapping);
     if (result != AX_OK)
@@ -246,8 +232,7 @@ ax_result sys_memory_map(struct thread *thread, const uint64_t arguments[5])
 
 /* ---- The others ------------------------------------------------------------------------------ */
 
-ax_result sys_memory_unmap(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_memory_unmap(struct thread *thread, const uint64_t arguments[5]) {
     struct process *process;
     struct range range;
     TRY(space_lookup(thread, arguments[0], &process));
@@ -260,8 +245,7 @@ ax_result sys_memory_unmap(struct thread *thread, const uint64_t arguments[5])
 }
 
 /* Cuts the region that an address lies in, so that one begins there. */
-static ax_result space_cut(struct process *process, uint64_t address)
-{
+static ax_result space_cut(struct process *process, uint64_t address) {
     struct region *region = space_find(process, address);
     if (region == NULL || region->start == address || region->is_loan)
         return AX_OK;
@@ -269,8 +253,7 @@ static ax_result space_cut(struct process *process, uint64_t address)
 }
 
 /* A cut that made no difference is healed. */
-static void space_uncut(struct process *process, uint64_t address)
-{
+static void space_uncut(struct process *process, uint64_t address) {
     struct region *region = space_find(process, address);
     if (region != NULL && region->start == address)
         region_join(region);
@@ -278,8 +261,7 @@ static void space_uncut(struct process *process, uint64_t address)
 
 /* Gives a whole region its new access. What grows shows at the next fault; so does what is left of
  * a large region, whose translations are not changed one by one. */
-static void region_protect(struct region *region, uint32_t prot)
-{
+static void region_protect(struct region *region, uint32_t prot) {
     struct process *process = region->process;
     uint32_t kept = region->prot & prot;
     if (kept == AX_PROT_NONE || (kept != region->prot && region->page_count > HAL_RUN_PAGES)) {
@@ -296,8 +278,7 @@ static void region_protect(struct region *region, uint32_t prot)
 
 /* Protects from *done pages into the range on; 1: all, 0: more is left. */
 static ax_result space_protect(struct process *process, const struct range *range, uint32_t prot,
-                               uint64_t *done, unsigned *portion)
-{
+                               uint64_t *done, unsigned *portion) {
     while (*done < range->page_count) {
         uint64_t address = range->address + *done * AX_PAGE_SIZE;
         struct region *region = space_find(process, address);
@@ -314,8 +295,7 @@ static ax_result space_protect(struct process *process, const struct range *rang
     return 1;
 }
 
-ax_result sys_memory_protect(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_memory_protect(struct thread *thread, const uint64_t arguments[5]) {
     struct process *process;
     struct range range;
     uint32_t prot;
@@ -343,8 +323,7 @@ ax_result sys_memory_protect(struct thread *thread, const uint64_t arguments[5])
  * larger region's were. False: not all yet.
  */
 static bool region_count(const struct region *region, uint64_t *page, uint64_t *present,
-                         unsigned *portion)
-{
+                         unsigned *portion) {
     const struct memory *overlay = region->overlay;
     if (overlay == NULL)
         return true;
@@ -365,8 +344,7 @@ static bool region_count(const struct region *region, uint64_t *page, uint64_t *
 }
 
 static void region_describe(const struct region *region, uint64_t present,
-                            struct ax_region_info *info)
-{
+                            struct ax_region_info *info) {
     *info = (struct ax_region_info){
         .address = region->start,
         .size_bytes = region->page_count * AX_PAGE_SIZE,
@@ -380,8 +358,7 @@ static void region_describe(const struct region *region, uint64_t present,
     }
 }
 
-ax_result sys_memory_list(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_memory_list(struct thread *thread, const uint64_t arguments[5]) {
     struct process *process;
     TRY(process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_INSPECT, &process));
     struct ax_region_info infos[AX_BUFFER_BYTES / sizeof(struct ax_region_info)];

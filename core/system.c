@@ -7,8 +7,7 @@
 #include "thread.h"
 
 /* Positions in a ring are absolute; a reader that fell behind goes on with the oldest there is. */
-static bool ring_start(uint64_t written, uint64_t size, uint64_t *position)
-{
+static bool ring_start(uint64_t written, uint64_t size, uint64_t *position) {
     if (*position > written)
         return false;
     if (written - *position > size)
@@ -16,8 +15,7 @@ static bool ring_start(uint64_t written, uint64_t size, uint64_t *position)
     return true;
 }
 
-static ax_result log_read(struct thread *thread, uint64_t position)
-{
+static ax_result log_read(struct thread *thread, uint64_t position) {
     const struct log *log = &kernel->log;
     if (!ring_start(log->written, log->size, &position))
         return AX_ERR_ARGUMENT;
@@ -28,8 +26,7 @@ static ax_result log_read(struct thread *thread, uint64_t position)
     return count;
 }
 
-static ax_result trace_read(struct thread *thread, uint64_t position)
-{
+static ax_result trace_read(struct thread *thread, uint64_t position) {
     const struct trace *trace = &kernel->trace;
     const size_t entry_bytes = sizeof(struct ax_trace_entry);
     if (!ring_start(trace->written, trace->size, &position))
@@ -42,8 +39,7 @@ static ax_result trace_read(struct thread *thread, uint64_t position)
     return count;
 }
 
-static ax_result trace_set(uint64_t mask)
-{
+static ax_result trace_set(uint64_t mask) {
     if (mask >= UINT64_C(1) << AX_TRACE_COUNT)
         return AX_ERR_ARGUMENT;
     if (kernel->trace.size == 0)
@@ -52,8 +48,7 @@ static ax_result trace_set(uint64_t mask)
     return AX_OK;
 }
 
-static ax_result counters_read(struct thread *thread)
-{
+static ax_result counters_read(struct thread *thread) {
     struct ax_counters counters = kernel->counters;
     counters.frames_total = kernel->frames.total_count;
     counters.frames_free = kernel->frames.free_count;
@@ -63,24 +58,21 @@ static ax_result counters_read(struct thread *thread)
     return AX_OK;
 }
 
-static ax_result entropy_read(struct thread *thread, uint64_t size_bytes)
-{
+static ax_result entropy_read(struct thread *thread, uint64_t size_bytes) {
     if (size_bytes > AX_BUFFER_BYTES)
         return AX_ERR_ARGUMENT;
     hal_entropy(thread->page->buffer, size_bytes);
     return AX_OK;
 }
 
-static ax_result log_write_buffer(struct thread *thread, uint64_t size_bytes)
-{
+static ax_result log_write_buffer(struct thread *thread, uint64_t size_bytes) {
     if (size_bytes > AX_BUFFER_BYTES)
         return AX_ERR_ARGUMENT;
     log_write((const char *)thread->page->buffer, size_bytes);
     return AX_OK;
 }
 
-static uint32_t system_right(uint64_t op)
-{
+static uint32_t system_right(uint64_t op) {
     switch (op) {
     case AX_SYSTEM_LOG_WRITE: return AX_RIGHT_WRITE;
     case AX_SYSTEM_TRACE:
@@ -89,8 +81,7 @@ static uint32_t system_right(uint64_t op)
     }
 }
 
-ax_result sys_system_control(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_system_control(struct thread *thread, const uint64_t arguments[5]) {
     struct device *device;
     uint64_t op = arguments[1], a = arguments[2];
     TRY(device_lookup(thread, (ax_handle)arguments[0], AX_DEVICE_SYSTEM, system_right(op),

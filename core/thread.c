@@ -15,13 +15,11 @@
 
 /* ---- Making ---------------------------------------------------------------------------------- */
 
-static uint64_t page_address(uint32_t slot)
-{
+static uint64_t page_address(uint32_t slot) {
     return AX_THREAD_PAGES + slot * AX_PAGE_SIZE;
 }
 
-static ax_result thread_page(struct thread *thread)
-{
+static ax_result thread_page(struct thread *thread) {
     struct process *process = thread->process;
     TRY(frame_alloc(process->account, 0, &thread->page_frame));
     uint64_t address = page_address(thread->slot);
@@ -39,8 +37,7 @@ static ax_result thread_page(struct thread *thread)
     return AX_OK;
 }
 
-static void thread_page_free(struct thread *thread)
-{
+static void thread_page_free(struct thread *thread) {
     space_dirty(thread->process);
     hal_space_unmap(&thread->process->space.hal, page_address(thread->slot), 1);
     frame_unref(thread->page_frame);
@@ -48,8 +45,7 @@ static void thread_page_free(struct thread *thread)
     thread->page = NULL;
 }
 
-static ax_result thread_reply(struct thread *thread)
-{
+static ax_result thread_reply(struct thread *thread) {
     void *memory;
     struct account *account = thread->process->account;
     TRY(heap_alloc(account, sizeof(struct reply), &memory));
@@ -63,8 +59,7 @@ static ax_result thread_reply(struct thread *thread)
 }
 
 static void thread_init(struct thread *thread, struct process *process, uint64_t label,
-                        uint8_t priority)
-{
+                        uint8_t priority) {
     object_init(&thread->object, AX_TYPE_THREAD, process->account);
     thread->process = process;
     thread->label = label;
@@ -81,8 +76,7 @@ static void thread_init(struct thread *thread, struct process *process, uint64_t
     list_init(&thread->call.in_interrupts);
 }
 
-static void thread_join(struct thread *thread)
-{
+static void thread_join(struct thread *thread) {
     struct process *process = thread->process;
     object_ref(&process->object);
     bitmap_set(process->slots, thread->slot);
@@ -92,8 +86,7 @@ static void thread_join(struct thread *thread)
 }
 
 ax_result thread_make(struct process *process, uint32_t slot, uint64_t label, uint8_t priority,
-                      struct thread **made)
-{
+                      struct thread **made) {
     void *memory;
     size_t vector_bytes = hal_boot()->vector_bytes;
     if (process->state != PROCESS_OPEN)
@@ -144,8 +137,7 @@ fail_vector:
 /* ---- Blocking and waking ----------------------------------------------------------------------
  */
 
-ax_result thread_block(struct thread *thread, enum block_kind kind, uint64_t deadline_ns)
-{
+ax_result thread_block(struct thread *thread, enum block_kind kind, uint64_t deadline_ns) {
     ASSERT(thread->state == THREAD_RUNNING && thread->block == BLOCK_NONE);
     thread->state = THREAD_BLOCKED;
     thread->block = (uint8_t)kind;
@@ -153,8 +145,7 @@ ax_result thread_block(struct thread *thread, enum block_kind kind, uint64_t dea
     return RESULT_BLOCKED;
 }
 
-static void thread_unblock(struct thread *thread, ax_result result)
-{
+static void thread_unblock(struct thread *thread, ax_result result) {
     ASSERT(thread->state == THREAD_BLOCKED && thread->block != BLOCK_NONE);
     due_disarm(&thread->due);
     thread->block = BLOCK_NONE;
@@ -164,14 +155,12 @@ static void thread_unblock(struct thread *thread, ax_result result)
     TRACE(AX_TRACE_RESULT, thread->call_number, (uint64_t)result);
 }
 
-void thread_wake(struct thread *thread, ax_result result)
-{
+void thread_wake(struct thread *thread, ax_result result) {
     thread_unblock(thread, result);
     sched_ready(thread);
 }
 
-void thread_wake_direct(struct thread *thread, ax_result result)
-{
+void thread_wake_direct(struct thread *thread, ax_result result) {
     thread_unblock(thread, result);
     if (thread->on_cpu)
         sched_ready(thread);
@@ -180,8 +169,7 @@ void thread_wake_direct(struct thread *thread, ax_result result)
 }
 
 /* Takes it out of what it waits in; not for calls, which end in their own ways. */
-static void thread_cancel(struct thread *thread)
-{
+static void thread_cancel(struct thread *thread) {
     switch (thread->block) {
     case BLOCK_WAIT:
     case BLOCK_QUEUE: wait_cancel(thread); break;
@@ -191,8 +179,7 @@ static void thread_cancel(struct thread *thread)
     }
 }
 
-static void thread_cut_short(struct thread *thread, enum ax_error error)
-{
+static void thread_cut_short(struct thread *thread, enum ax_error error) {
     if (thread->state != THREAD_BLOCKED)
         return;
     if (thread->block == BLOCK_CALL) {
@@ -203,8 +190,7 @@ static void thread_cut_short(struct thread *thread, enum ax_error error)
     thread_wake(thread, error);
 }
 
-void thread_interrupt(struct thread *thread)
-{
+void thread_interrupt(struct thread *thread) {
     if (thread->state == THREAD_ENDED)
         return;
     thread->interrupted = true;
@@ -214,8 +200,7 @@ void thread_interrupt(struct thread *thread)
     thread_cut_short(thread, AX_ERR_INTERRUPTED);
 }
 
-void thread_timeout(struct thread *thread)
-{
+void thread_timeout(struct thread *thread) {
     thread_cut_short(thread, AX_ERR_TIMEOUT);
 }
 
@@ -223,8 +208,7 @@ void thread_timeout(struct thread *thread)
  */
 
 /* What it was doing, undone as far as it concerns others. */
-static void thread_let_go(struct thread *thread)
-{
+static void thread_let_go(struct thread *thread) {
     if (thread->state == THREAD_BLOCKED) {
         if (thread->block == BLOCK_CALL)
             call_abandon(thread);
@@ -253,8 +237,7 @@ static void thread_let_go(struct thread *thread)
     thread->call.reply->caller = NULL;
 }
 
-void thread_end(struct thread *thread, enum ax_cause cause, int64_t code)
-{
+void thread_end(struct thread *thread, enum ax_cause cause, int64_t code) {
     if (thread->state == THREAD_ENDED)
         return;
     thread_let_go(thread);
@@ -270,8 +253,7 @@ void thread_end(struct thread *thread, enum ax_cause cause, int64_t code)
 }
 
 /* The program's own threads tell that they are gone by a word they named. */
-static void thread_clear_word(struct thread *thread)
-{
+static void thread_clear_word(struct thread *thread) {
     uint32_t zero = 0;
     struct process *process = thread->process;
     if (thread->clear_address == 0 || process->state != PROCESS_OPEN)
@@ -280,8 +262,7 @@ static void thread_clear_word(struct thread *thread)
         futex_wake_one(process, thread->clear_address);
 }
 
-void thread_left(struct thread *thread)
-{
+void thread_left(struct thread *thread) {
     struct process *process = thread->process;
     ASSERT(thread->state == THREAD_ENDED && !thread->on_cpu && thread->user_created);
     hal_user_destroy(&thread->user);
@@ -295,8 +276,7 @@ void thread_left(struct thread *thread)
         thread_release(thread);
 }
 
-void thread_release(struct thread *thread)
-{
+void thread_release(struct thread *thread) {
     ASSERT(thread->state == THREAD_ENDED && !thread->user_created);
     thread_page_free(thread);
     bitmap_clear(thread->process->slots, thread->slot);
@@ -304,8 +284,7 @@ void thread_release(struct thread *thread)
     object_unref(&thread->object);
 }
 
-bool thread_work(struct thread *thread, unsigned *portion)
-{
+bool thread_work(struct thread *thread, unsigned *portion) {
     struct process *process = thread->process;
     ASSERT(thread->object.refs == 0 && thread->state == THREAD_ENDED && thread->page == NULL);
     (void)portion;

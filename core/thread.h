@@ -136,8 +136,7 @@ void thread_interrupt(struct thread *thread);
 void thread_timeout(struct thread *thread);
 
 /* An interrupt is pending: a blocking call answers INTERRUPTED. */
-static inline bool thread_is_interrupted(const struct thread *thread)
-{
+static inline bool thread_is_interrupted(const struct thread *thread) {
     return thread->interrupted;
 }
 

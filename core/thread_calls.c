@@ -6,8 +6,7 @@
 #include "process.h"
 #include "thread.h"
 
-ax_result sys_thread_create(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_thread_create(struct thread *thread, const uint64_t arguments[5]) {
     struct process *process;
     struct place place;
     struct thread *made;
@@ -26,8 +25,7 @@ ax_result sys_thread_create(struct thread *thread, const uint64_t arguments[5])
     return place_put(&place, &made->object, AX_RIGHT_ALL);
 }
 
-ax_result sys_thread_exit(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_thread_exit(struct thread *thread, const uint64_t arguments[5]) {
     if (arguments[0] % sizeof(uint32_t) != 0)
         return AX_ERR_ARGUMENT;
     thread->clear_address = arguments[0];
@@ -37,14 +35,12 @@ ax_result sys_thread_exit(struct thread *thread, const uint64_t arguments[5])
 
 /* ---- Control --------------------------------------------------------------------------------- */
 
-static ax_result thread_get_regs(struct thread *caller, const struct thread *thread)
-{
+static ax_result thread_get_regs(struct thread *caller, const struct thread *thread) {
     memcpy(caller->page->buffer, &thread->user.regs, sizeof(thread->user.regs));
     return AX_OK;
 }
 
-static ax_result thread_set_regs(struct thread *caller, struct thread *thread)
-{
+static ax_result thread_set_regs(struct thread *caller, struct thread *thread) {
     struct ax_regs regs;
     if (thread->state != THREAD_READY || thread->on_cpu || thread->restarting)
         return AX_ERR_STATE;
@@ -56,8 +52,7 @@ static ax_result thread_set_regs(struct thread *caller, struct thread *thread)
     return AX_OK;
 }
 
-static ax_result thread_set_priority(struct thread *caller, struct thread *thread, uint64_t value)
-{
+static ax_result thread_set_priority(struct thread *caller, struct thread *thread, uint64_t value) {
     if (value >= AX_PRIORITY_COUNT)
         return AX_ERR_ARGUMENT;
     if (value > caller->base_priority)
@@ -67,8 +62,7 @@ static ax_result thread_set_priority(struct thread *caller, struct thread *threa
     return AX_OK;
 }
 
-static ax_result thread_set_affinity(struct thread *thread, uint64_t mask)
-{
+static ax_result thread_set_affinity(struct thread *thread, uint64_t mask) {
     uint64_t cpus =
         kernel->cpu_count == AX_CPU_MAX ? UINT64_MAX : (UINT64_C(1) << kernel->cpu_count) - 1;
     if ((mask & cpus) == 0)
@@ -77,8 +71,7 @@ static ax_result thread_set_affinity(struct thread *thread, uint64_t mask)
     return AX_OK;
 }
 
-static ax_result thread_take(struct thread *thread)
-{
+static ax_result thread_take(struct thread *thread) {
     bool pending = thread->interrupted;
     thread->interrupted = false;
     thread->page->pending = 0;
@@ -91,8 +84,7 @@ static const uint32_t control_rights[] = {
     [AX_THREAD_GET_REGS] = AX_RIGHT_INSPECT,  [AX_THREAD_SET_REGS] = AX_RIGHT_CHANGE,
 };
 
-ax_result sys_thread_control(struct thread *caller, const uint64_t arguments[5])
-{
+ax_result sys_thread_control(struct thread *caller, const uint64_t arguments[5]) {
     struct thread *thread = caller;
     uint64_t op = arguments[1];
     if (op >= sizeof(control_rights) / sizeof(control_rights[0]))

@@ -7,8 +7,7 @@
 #include "kernel.h"
 #include "thread.h"
 
-static int due_compare(const struct tree_node *a, const struct tree_node *b)
-{
+static int due_compare(const struct tree_node *a, const struct tree_node *b) {
     const struct due *x = container_of(a, const struct due, node);
     const struct due *y = container_of(b, const struct due, node);
     if (x->deadline_ns != y->deadline_ns)
@@ -16,8 +15,7 @@ static int due_compare(const struct tree_node *a, const struct tree_node *b)
     return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
 }
 
-void due_arm(struct due *due, uint64_t deadline_ns)
-{
+void due_arm(struct due *due, uint64_t deadline_ns) {
     due_disarm(due);
     due->deadline_ns = deadline_ns;
     if (deadline_ns == AX_TIME_NEVER)
@@ -28,22 +26,19 @@ void due_arm(struct due *due, uint64_t deadline_ns)
     ASSERT(same == NULL);
 }
 
-void due_disarm(struct due *due)
-{
+void due_disarm(struct due *due) {
     if (due->cpu == NULL)
         return;
     tree_remove(&due->cpu->due, &due->node);
     due->cpu = NULL;
 }
 
-uint64_t due_next(const struct cpu *cpu)
-{
+uint64_t due_next(const struct cpu *cpu) {
     struct tree_node *first = tree_first(&cpu->due);
     return first != NULL ? container_of(first, struct due, node)->deadline_ns : UINT64_MAX;
 }
 
-static unsigned due_fire_one(struct due *due)
-{
+static unsigned due_fire_one(struct due *due) {
     due_disarm(due);
     if (!due->is_timer) {
         thread_timeout(container_of(due, struct thread, due));
@@ -55,8 +50,7 @@ static unsigned due_fire_one(struct due *due)
     return cost;
 }
 
-bool due_fire(struct cpu *cpu)
-{
+bool due_fire(struct cpu *cpu) {
     uint64_t now_ns = hal_time_ns();
     for (unsigned cost = 0; cost < WORK_PORTION;) {
         struct tree_node *first = tree_first(&cpu->due);
@@ -67,8 +61,7 @@ bool due_fire(struct cpu *cpu)
     return due_next(cpu) <= now_ns;
 }
 
-ax_result timer_make(struct account *account, struct timer **timer)
-{
+ax_result timer_make(struct account *account, struct timer **timer) {
     void *memory;
     TRY(heap_alloc(account, sizeof(**timer), &memory));
     *timer = memory;
@@ -78,16 +71,14 @@ ax_result timer_make(struct account *account, struct timer **timer)
     return AX_OK;
 }
 
-bool timer_work(struct timer *timer, unsigned *portion)
-{
+bool timer_work(struct timer *timer, unsigned *portion) {
     (void)portion;
     due_disarm(&timer->due);
     object_free(&timer->object, sizeof(*timer));
     return true;
 }
 
-ax_result sys_timer_set(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_timer_set(struct thread *thread, const uint64_t arguments[5]) {
     struct object *object;
     TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_TIMER, AX_RIGHT_WRITE,
                       &object));

@@ -10,8 +10,7 @@
  * Where the thread is, as far as upcalls are concerned. The page's word may be anything. In the
  * marked range the program frame is in use, though the word may say already that it is not.
  */
-static enum ax_inside upcall_inside(const struct thread *thread, bool *in_range)
-{
+static enum ax_inside upcall_inside(const struct thread *thread, bool *in_range) {
     const struct ax_personality *personality = &thread->process->personality;
     uint64_t pc = ax_regs_pc(&thread->user.regs);
     uint32_t inside = *(volatile uint32_t *)&thread->page->inside;
@@ -22,19 +21,16 @@ static enum ax_inside upcall_inside(const struct thread *thread, bool *in_range)
 }
 
 static void frame_fill(struct ax_frame *frame, const struct thread *thread,
-                       enum ax_upcall_reason reason)
-{
+                       enum ax_upcall_reason reason) {
     *frame = (struct ax_frame){.regs = thread->user.regs, .reason = (uint32_t)reason};
 }
 
-static void thread_fault_end(struct thread *thread, uint32_t fault, uint64_t address)
-{
+static void thread_fault_end(struct thread *thread, uint32_t fault, uint64_t address) {
     process_end(thread->process, AX_CAUSE_FAULT, fault, 0, address);
 }
 
 /* The personality's entry, on its stack; the program frame is filled. */
-static void personality_start(struct thread *thread)
-{
+static void personality_start(struct thread *thread) {
     struct ax_thread_page *page = thread->page;
     ASSERT(thread->state == THREAD_RUNNING && thread->process->personality.entry < AX_USER_END);
     uint64_t stack = *(volatile uint64_t *)&page->personality_stack;
@@ -47,8 +43,7 @@ static void personality_start(struct thread *thread)
     ax_regs_enter(&thread->user.regs, thread->process->personality.entry, stack);
 }
 
-void upcall_bounce(struct thread *thread)
-{
+void upcall_bounce(struct thread *thread) {
     bool in_range;
     kernel->counters.bounces++;
     if (thread->process->personality.entry == 0) {
@@ -64,8 +59,7 @@ void upcall_bounce(struct thread *thread)
     personality_start(thread);
 }
 
-void upcall_fault(struct thread *thread, uint32_t fault, uint64_t address, uint32_t access)
-{
+void upcall_fault(struct thread *thread, uint32_t fault, uint64_t address, uint32_t access) {
     struct process *process = thread->process;
     struct ax_thread_page *page = thread->page;
     bool in_range;
@@ -91,14 +85,12 @@ void upcall_fault(struct thread *thread, uint32_t fault, uint64_t address, uint3
     ax_regs_set_pc(&thread->user.regs, handler);
 }
 
-static void interrupt_delivered(struct thread *thread)
-{
+static void interrupt_delivered(struct thread *thread) {
     thread->interrupted = false;
     thread->page->pending = 0;
 }
 
-void upcall_interrupt(struct thread *thread)
-{
+void upcall_interrupt(struct thread *thread) {
     const struct ax_personality *personality = &thread->process->personality;
     bool in_range;
     thread->page->pending = 1;
@@ -116,8 +108,7 @@ void upcall_interrupt(struct thread *thread)
     }
 }
 
-ax_result upcall_resume(struct thread *thread, uint64_t frame)
-{
+ax_result upcall_resume(struct thread *thread, uint64_t frame) {
     struct ax_thread_page *page = thread->page;
     if (frame > 1)
         return AX_ERR_ARGUMENT;
@@ -137,7 +128,6 @@ ax_result upcall_resume(struct thread *thread, uint64_t frame)
     return RESULT_NONE;
 }
 
-ax_result sys_resume(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_resume(struct thread *thread, const uint64_t arguments[5]) {
     return upcall_resume(thread, arguments[0]);
 }

@@ -7,16 +7,14 @@
 #include "space.h"
 
 /* How much of `size` lies in the address's page. */
-static size_t page_part(uint64_t address, uint64_t size)
-{
+static size_t page_part(uint64_t address, uint64_t size) {
     uint64_t left = AX_PAGE_SIZE - address % AX_PAGE_SIZE;
     return (size_t)(size < left ? size : left);
 }
 
 /* Core's address of a user byte. */
 static ax_result user_window(struct process *process, uint64_t address, uint32_t access, bool force,
-                             char **window)
-{
+                             char **window) {
     struct frame *frame;
     uint32_t fault;
     ax_result result = page_resolve(process, address, access, force, &frame, &fault);
@@ -25,8 +23,7 @@ static ax_result user_window(struct process *process, uint64_t address, uint32_t
     return result;
 }
 
-ax_result user_read(struct process *process, void *to, uint64_t address, size_t size)
-{
+ax_result user_read(struct process *process, void *to, uint64_t address, size_t size) {
     size_t part;
     for (size_t done = 0; done < size; done += part) {
         char *window;
@@ -37,8 +34,7 @@ ax_result user_read(struct process *process, void *to, uint64_t address, size_t 
     return AX_OK;
 }
 
-ax_result user_write(struct process *process, uint64_t address, const void *from, size_t size)
-{
+ax_result user_write(struct process *process, uint64_t address, const void *from, size_t size) {
     size_t part;
     for (size_t done = 0; done < size; done += part) {
         char *window;
@@ -50,8 +46,8 @@ ax_result user_write(struct process *process, uint64_t address, const void *from
 }
 
 ax_result user_copy(struct process *to, uint64_t to_address, struct process *from,
-                    uint64_t from_address, uint64_t size, bool force, unsigned *portion, int *side)
-{
+                    uint64_t from_address, uint64_t size, bool force, unsigned *portion,
+                    int *side) {
     uint64_t done = 0;
     while (done<size && * portion> 0) {
         char *source, *destination;

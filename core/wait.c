@@ -9,15 +9,13 @@
 #include "queue.h"
 #include "thread.h"
 
-static struct watch *wait_watches(struct thread *thread, unsigned *count)
-{
+static struct watch *wait_watches(struct thread *thread, unsigned *count) {
     *count = thread->wait_count > 0 ? thread->wait_count : 1;
     return thread->wait_count > 0 ? thread->watches : &thread->watch;
 }
 
 /* Stops what was started, drops the refs held by it. */
-static void wait_stop(struct thread *thread)
-{
+static void wait_stop(struct thread *thread) {
     unsigned count;
     struct watch *watches = wait_watches(thread, &count);
     for (unsigned i = 0; i < count; i++) {
@@ -33,23 +31,20 @@ static void wait_stop(struct thread *thread)
 }
 
 static ax_result wait_start(struct watch *watch, struct object *object, uint32_t mask,
-                            struct thread *thread)
-{
+                            struct thread *thread) {
     ax_result result = watch_start(watch, object, mask, WATCH_THREAD, thread);
     if (result == AX_OK)
         object_ref(object);
     return result;
 }
 
-static void wait_write_seen(struct thread *thread, unsigned index, uint32_t seen)
-{
+static void wait_write_seen(struct thread *thread, unsigned index, uint32_t seen) {
     memcpy(thread->page->buffer + index * sizeof(struct ax_wait_item) +
                offsetof(struct ax_wait_item, seen),
            &seen, sizeof(seen));
 }
 
-void wait_signalled(struct thread *thread, struct watch *watch)
-{
+void wait_signalled(struct thread *thread, struct watch *watch) {
     ax_result result = watch->object->signals & watch->mask;
     if (thread->wait_count > 0) {
         result = watch - thread->watches;
@@ -62,8 +57,7 @@ void wait_signalled(struct thread *thread, struct watch *watch)
     thread_wake(thread, result);
 }
 
-void wait_cancel(struct thread *thread)
-{
+void wait_cancel(struct thread *thread) {
     if (thread->block == BLOCK_QUEUE)
         queue_wait_cancel(thread);
     else
@@ -71,15 +65,13 @@ void wait_cancel(struct thread *thread)
 }
 
 /* Nothing is ready: may the thread block? */
-static ax_result wait_check(const struct thread *thread, uint64_t deadline_ns)
-{
+static ax_result wait_check(const struct thread *thread, uint64_t deadline_ns) {
     if (thread_is_interrupted(thread))
         return AX_ERR_INTERRUPTED;
     return deadline_ns <= hal_time_ns() ? AX_ERR_TIMEOUT : AX_OK;
 }
 
-ax_result sys_object_wait(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_object_wait(struct thread *thread, const uint64_t arguments[5]) {
     uint64_t mask = arguments[1], deadline_ns = arguments[2];
     struct object *object;
     TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_NONE, AX_RIGHT_WAIT,
@@ -104,8 +96,7 @@ struct wait_set {
     uint32_t masks[AX_WAIT_MAX];
 };
 
-static ax_result wait_decode(struct thread *thread, uint64_t count, struct wait_set *set)
-{
+static ax_result wait_decode(struct thread *thread, uint64_t count, struct wait_set *set) {
     if (count > AX_WAIT_MAX)
         return AX_ERR_ARGUMENT;
     set->count = (unsigned)count;
@@ -122,8 +113,7 @@ static ax_result wait_decode(struct thread *thread, uint64_t count, struct wait_
 }
 
 /* The first that is ready, with all that are seen; set->count: none is. */
-static unsigned wait_find(struct thread *thread, const struct wait_set *set)
-{
+static unsigned wait_find(struct thread *thread, const struct wait_set *set) {
     unsigned portion = WORK_PORTION;
     unsigned found = set->count;
     uint32_t seen[AX_WAIT_MAX];
@@ -137,8 +127,7 @@ static unsigned wait_find(struct thread *thread, const struct wait_set *set)
     return found;
 }
 
-static ax_result wait_start_all(struct thread *thread, const struct wait_set *set)
-{
+static ax_result wait_start_all(struct thread *thread, const struct wait_set *set) {
     void *memory;
     TRY(heap_alloc(thread->process->account, set->count * sizeof(struct watch), &memory));
     thread->watches = memory;
@@ -153,8 +142,7 @@ static ax_result wait_start_all(struct thread *thread, const struct wait_set *se
     return AX_OK;
 }
 
-ax_result sys_object_wait_many(struct thread *thread, const uint64_t arguments[5])
-{
+ax_result sys_object_wait_many(struct thread *thread, const uint64_t arguments[5]) {
     uint64_t deadline_ns = arguments[1];
     struct wait_set set;
     TRY(wait_decode(thread, arguments[0], &set));

@@ -7,8 +7,7 @@
 #include "queue.h"
 
 ax_result watch_start(struct watch *watch, struct object *object, uint32_t mask,
-                      enum watch_kind kind, void *owner)
-{
+                      enum watch_kind kind, void *owner) {
     ASSERT(watch->object == NULL);
     if (object->watch_count == WATCH_MAX)
         return AX_ERR_LIMIT;
@@ -22,8 +21,7 @@ ax_result watch_start(struct watch *watch, struct object *object, uint32_t mask,
     return AX_OK;
 }
 
-void watch_stop(struct watch *watch)
-{
+void watch_stop(struct watch *watch) {
     if (watch->object == NULL)
         return;
     list_remove(&watch->in_object);
@@ -32,8 +30,7 @@ void watch_stop(struct watch *watch)
 }
 
 /* True: the owner took the edge, so that no other need be told. The watch may be gone then. */
-static bool watch_tell(struct watch *watch, uint32_t edge)
-{
+static bool watch_tell(struct watch *watch, uint32_t edge) {
     switch ((enum watch_kind)watch->kind) {
     case WATCH_THREAD: wait_signalled(watch->owner, watch); return true;
     case WATCH_QUEUE: return member_notify(watch->owner);
@@ -42,8 +39,7 @@ static bool watch_tell(struct watch *watch, uint32_t edge)
     return false;
 }
 
-void watch_notify(struct object *object, uint32_t edge)
-{
+void watch_notify(struct object *object, uint32_t edge) {
     /* Whoever is told may take any watch out of either list, so each round looks at the first. */
     struct list rest;
     list_init(&rest);
@@ -62,8 +58,7 @@ void watch_notify(struct object *object, uint32_t edge)
     }
 }
 
-bool watch_drop_all(struct object *object, unsigned *portion)
-{
+bool watch_drop_all(struct object *object, unsigned *portion) {
     struct watch *watch;
     list_for_each_safe (watch, &object->watches, in_object) {
         if (watch->kind != WATCH_QUEUE)

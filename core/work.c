@@ -8,8 +8,7 @@
 #include "kernel.h"
 #include "watch.h"
 
-void object_work(struct object *object)
-{
+void object_work(struct object *object) {
     if (object->work_queued)
         return;
     object->work_queued = true;
@@ -18,13 +17,11 @@ void object_work(struct object *object)
     list_append(&kernel->work, &object->work);
 }
 
-bool work_is_pending(void)
-{
+bool work_is_pending(void) {
     return !list_is_empty(&kernel->work);
 }
 
-static bool work_call(struct object *object, unsigned *portion)
-{
+static bool work_call(struct object *object, unsigned *portion) {
     switch ((enum ax_type)object->type) {
     case AX_TYPE_PROCESS: return process_work((struct process *)object, portion);
     case AX_TYPE_ACCOUNT: return account_work((struct account *)object, portion);
@@ -46,15 +43,13 @@ static bool work_call(struct object *object, unsigned *portion)
 }
 
 /* It does more by its work function than be freed. */
-static bool work_has_more(const struct object *object)
-{
+static bool work_has_more(const struct object *object) {
     return object->type == AX_TYPE_PROCESS || object->type == AX_TYPE_ENDPOINT ||
            object->type == AX_TYPE_QUEUE;
 }
 
 /* Off the list first: work that comes up meanwhile puts the object back on it. */
-static void work_step(struct object *object, unsigned *portion)
-{
+static void work_step(struct object *object, unsigned *portion) {
     list_remove(&object->work);
     object->work_queued = false;
     bool dying = object->refs == 0;
@@ -67,8 +62,7 @@ static void work_step(struct object *object, unsigned *portion)
         object_unref(object); /* the list's */
 }
 
-bool work_run(unsigned portion)
-{
+bool work_run(unsigned portion) {
     struct list *first;
     while (portion > 0 && (first = list_first(&kernel->work)) != NULL) {
         unsigned before = portion;

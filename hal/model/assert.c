@@ -9,13 +9,11 @@
 
 static const struct model_hooks *assert_hooks;
 
-void model_assert_hooks(const struct model_hooks *hooks)
-{
+void model_assert_hooks(const struct model_hooks *hooks) {
     assert_hooks = hooks;
 }
 
-void assert_failed(const char *expression, const char *file, int line)
-{
+void assert_failed(const char *expression, const char *file, int line) {
     if (assert_hooks != NULL && assert_hooks->assertion != NULL)
         assert_hooks->assertion(assert_hooks->context, expression, file, line);
     fprintf(stderr, "%s:%d: assertion failed: %s\n", file, line, expression);

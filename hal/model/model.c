@@ -26,15 +26,13 @@ struct layout {
     size_t cpus, translations, tlbs, irq_masked, irq_pending, ram, end;
 };
 
-static size_t layout_add(size_t *end, size_t size_bytes, size_t alignment)
-{
+static size_t layout_add(size_t *end, size_t size_bytes, size_t alignment) {
     size_t start = align_up(*end, alignment);
     *end = start + size_bytes;
     return start;
 }
 
-static struct layout layout_of(const struct model_config *config)
-{
+static struct layout layout_of(const struct model_config *config) {
     struct layout layout = {.end = sizeof(struct model)};
     size_t *end = &layout.end;
     layout.cpus = layout_add(end, config->cpu_count * sizeof(struct model_cpu), 64);
@@ -49,8 +47,7 @@ static struct layout layout_of(const struct model_config *config)
     return layout;
 }
 
-static void add_range(struct hal_boot *boot, uint64_t first_page, uint64_t end_page)
-{
+static void add_range(struct hal_boot *boot, uint64_t first_page, uint64_t end_page) {
     if (first_page >= end_page)
         return;
     boot->memory[boot->memory_count++] =
@@ -59,8 +56,7 @@ static void add_range(struct hal_boot *boot, uint64_t first_page, uint64_t end_p
 }
 
 /* Modules go to the top of RAM. */
-static void boot_data_make(const struct model_config *config)
-{
+static void boot_data_make(const struct model_config *config) {
     struct hal_boot *boot = &model->boot;
     uint64_t end_page = config->memory_bytes / AX_PAGE_SIZE;
     for (uint32_t i = 0; i < config->module_count; i++) {
@@ -89,8 +85,7 @@ static void boot_data_make(const struct model_config *config)
 }
 
 /* With defaults where nothing is asked for. */
-static struct model_config config_complete(struct model_config config)
-{
+static struct model_config config_complete(struct model_config config) {
     if (config.cpu_count == 0)
         config.cpu_count = 1;
     if (config.memory_bytes == 0)
@@ -104,8 +99,7 @@ static struct model_config config_complete(struct model_config config)
     return config;
 }
 
-void model_create(const struct model_config *wanted)
-{
+void model_create(const struct model_config *wanted) {
     struct model_config config = config_complete(*wanted);
     MODEL_CHECK(config.cpu_count <= AX_CPU_MAX && is_power_of_two(config.tlb_entries));
     MODEL_CHECK(is_aligned(config.memory_bytes, AX_PAGE_SIZE));
@@ -133,80 +127,66 @@ void model_create(const struct model_config *wanted)
     boot_data_make(&config);
 }
 
-void model_destroy(void)
-{
+void model_destroy(void) {
     model_assert_hooks(NULL);
     if (munmap(model, model->state_bytes) != 0)
         abort();
 }
 
-size_t model_state_bytes(void)
-{
+size_t model_state_bytes(void) {
     return model->state_bytes;
 }
 
-void model_save(void *copy)
-{
+void model_save(void *copy) {
     memcpy(copy, model, model->state_bytes);
 }
 
-void model_restore(const void *copy)
-{
+void model_restore(const void *copy) {
     memcpy(model, copy, model->state_bytes);
 }
 
-void model_cpu_set(uint32_t cpu)
-{
+void model_cpu_set(uint32_t cpu) {
     MODEL_CHECK(cpu < model->config.cpu_count);
     model->this_cpu = cpu;
 }
 
-void model_time_advance(uint64_t ns)
-{
+void model_time_advance(uint64_t ns) {
     model->now_ns += ns;
 }
 
-uint64_t model_deadline(uint32_t cpu)
-{
+uint64_t model_deadline(uint32_t cpu) {
     return model->cpus[cpu].deadline_ns;
 }
 
-void model_irq_raise(uint32_t irq, uint32_t cpu)
-{
+void model_irq_raise(uint32_t irq, uint32_t cpu) {
     MODEL_CHECK(irq < model->config.irq_count);
     model->irq_pending[irq] |= UINT64_C(1) << cpu;
 }
 
-bool model_irq_is_masked(uint32_t irq)
-{
+bool model_irq_is_masked(uint32_t irq) {
     return model->irq_masked[irq] != 0;
 }
 
-void model_fail_after(uint64_t count)
-{
+void model_fail_after(uint64_t count) {
     model->fail_countdown = count;
 }
 
-bool model_will_fail(void)
-{
+bool model_will_fail(void) {
     return model->fail_countdown != 0;
 }
 
-uint64_t model_memory_bytes(void)
-{
+uint64_t model_memory_bytes(void) {
     return model->config.memory_bytes;
 }
 
-bool model_fails(void)
-{
+bool model_fails(void) {
     return model->fail_countdown != 0 && --model->fail_countdown == 0;
 }
 
 /* ---- Events ---------------------------------------------------------------------------------- */
 
 /* The first line that is raised at this CPU and not masked, or irq_count. */
-static uint32_t irq_find(uint32_t cpu)
-{
+static uint32_t irq_find(uint32_t cpu) {
     uint32_t irq = 0;
     while (irq < model->config.irq_count &&
            ((model->irq_pending[irq] >> cpu & 1) == 0 || model->irq_masked[irq] != 0))
@@ -214,16 +194,14 @@ static uint32_t irq_find(uint32_t cpu)
     return irq;
 }
 
-bool model_cpu_is_pending(uint32_t cpu)
-{
+bool model_cpu_is_pending(uint32_t cpu) {
     const struct model_cpu *at = &model->cpus[cpu];
     return at->kicked || at->deadline_ns <= model->now_ns ||
            irq_find(cpu) < model->config.irq_count;
 }
 
 /* Kick, then timer, then interrupts: takes the first that is pending. */
-static bool event_take(uint32_t cpu, struct hal_event *event)
-{
+static bool event_take(uint32_t cpu, struct hal_event *event) {
     struct model_cpu *at = &model->cpus[cpu];
     if (at->kicked) {
         at->kicked = false;
@@ -245,14 +223,12 @@ static bool event_take(uint32_t cpu, struct hal_event *event)
     return true;
 }
 
-static void entry_time_pass(void)
-{
+static void entry_time_pass(void) {
     if (model->config.entry_ns != 0)
         model->now_ns += random_below(&model->random, model->config.entry_ns) + 1;
 }
 
-void hal_user_run(struct hal_user *user, struct hal_space *space, struct hal_event *event)
-{
+void hal_user_run(struct hal_user *user, struct hal_space *space, struct hal_event *event) {
     uint32_t cpu = model->this_cpu;
     MODEL_CHECK(user->machine[USER_EXISTS] == 1);
     MODEL_CHECK(user->machine[USER_SPACE] == space->machine[SPACE_ID]);
@@ -268,8 +244,7 @@ void hal_user_run(struct hal_user *user, struct hal_space *space, struct hal_eve
     entry_time_pass();
 }
 
-void hal_cpu_wait(struct hal_event *event)
-{
+void hal_cpu_wait(struct hal_event *event) {
     uint32_t cpu = model->this_cpu;
     *event = (struct hal_event){.kind = HAL_EVENT_KICK};
     bool taken = event_take(cpu, event);
@@ -288,8 +263,7 @@ void hal_cpu_wait(struct hal_event *event)
 
 /* ---- Users ----------------------------------------------------------------------------------- */
 
-bool hal_user_create(struct hal_user *user, struct hal_space *space)
-{
+bool hal_user_create(struct hal_user *user, struct hal_space *space) {
     MODEL_CHECK(user->machine[USER_EXISTS] == 0 && space->machine[SPACE_ID] != 0);
     MODEL_CHECK((user->vector != NULL) == (model->config.vector_bytes != 0));
     MODEL_CHECK(is_aligned((uintptr_t)user->vector, 64));
@@ -303,113 +277,95 @@ bool hal_user_create(struct hal_user *user, struct hal_space *space)
     return true;
 }
 
-void hal_user_destroy(struct hal_user *user)
-{
+void hal_user_destroy(struct hal_user *user) {
     MODEL_CHECK(user->machine[USER_EXISTS] == 1);
     user->machine[USER_EXISTS] = 0;
     model->users--;
 }
 
-uint64_t model_users(void)
-{
+uint64_t model_users(void) {
     return model->users;
 }
 
 /* ---- The rest of the contract ---------------------------------------------------------------- */
 
-const struct hal_boot *hal_boot(void)
-{
+const struct hal_boot *hal_boot(void) {
     return &model->boot;
 }
 
-uint32_t hal_cpu_id(void)
-{
+uint32_t hal_cpu_id(void) {
     return model->this_cpu;
 }
 
-bool hal_cpu_start(uint32_t cpu)
-{
+bool hal_cpu_start(uint32_t cpu) {
     const struct model_hooks *hooks = &model->config.hooks;
     MODEL_CHECK(cpu != 0 && cpu < model->config.cpu_count);
     return hooks->start == NULL || hooks->start(hooks->context, cpu);
 }
 
-void hal_cpu_kick(uint32_t cpu)
-{
+void hal_cpu_kick(uint32_t cpu) {
     MODEL_CHECK(cpu < model->config.cpu_count);
     model->cpus[cpu].kicked = true;
 }
 
-void hal_cpu_pause(void)
-{
+void hal_cpu_pause(void) {
     const struct model_hooks *hooks = &model->config.hooks;
     MODEL_CHECK(hooks->others != NULL);
     hooks->others(hooks->context, model->this_cpu);
 }
 
-void *hal_window(uint64_t physical)
-{
+void *hal_window(uint64_t physical) {
     MODEL_CHECK(physical >= MODEL_RAM_BASE &&
                 physical - MODEL_RAM_BASE < model->config.memory_bytes);
     return model->ram + (physical - MODEL_RAM_BASE);
 }
 
-void hal_kernel_page(uint64_t physical)
-{
+void hal_kernel_page(uint64_t physical) {
     static const unsigned char entry[] = {0x0f, 0x05, 0xc3}; /* syscall; ret */
     memcpy(hal_window(physical), entry, sizeof(entry));
 }
 
-void hal_irq_unmask(uint32_t irq)
-{
+void hal_irq_unmask(uint32_t irq) {
     MODEL_CHECK(irq < model->config.irq_count);
     model->irq_masked[irq] = 0;
 }
 
-void hal_irq_mask(uint32_t irq)
-{
+void hal_irq_mask(uint32_t irq) {
     MODEL_CHECK(irq < model->config.irq_count);
     model->irq_masked[irq] = 1;
 }
 
-uint64_t hal_time_ns(void)
-{
+uint64_t hal_time_ns(void) {
     return model->now_ns;
 }
 
-void hal_deadline_set(uint64_t deadline_ns)
-{
+void hal_deadline_set(uint64_t deadline_ns) {
     model->cpus[model->this_cpu].deadline_ns = deadline_ns;
 }
 
-uint32_t hal_port_read(uint32_t port, uint32_t width_bytes)
-{
+uint32_t hal_port_read(uint32_t port, uint32_t width_bytes) {
     MODEL_CHECK(port < 65536 && is_power_of_two(width_bytes) && width_bytes <= 4);
     return (uint32_t)(UINT64_MAX >> (64 - 8 * width_bytes));
 }
 
-void hal_port_write(uint32_t port, uint32_t width_bytes, uint32_t value)
-{
+void hal_port_write(uint32_t port, uint32_t width_bytes, uint32_t value) {
     MODEL_CHECK(port < 65536 && is_power_of_two(width_bytes) && width_bytes <= 4);
     (void)value;
 }
 
-void hal_console_write(const char *text, size_t size_bytes)
-{
+void hal_console_write(const char *text, size_t size_bytes) {
     const struct model_hooks *hooks = &model->config.hooks;
     if (hooks->console != NULL)
         hooks->console(hooks->context, text, size_bytes);
 }
 
-void hal_entropy(void *buffer, size_t size_bytes)
-{
+void hal_entropy(void *buffer, size_t size_bytes) {
     unsigned char *at = buffer;
     for (size_t i = 0; i < size_bytes; i++)
         at[i] = (unsigned char)random_next(&model->random);
 }
 
-void hal_halt(int code)
-{
+void hal_halt(int code) {
     const struct model_hooks *hooks = &model->config.hooks;
     model->halted = true;
     if (hooks->halt != NULL)

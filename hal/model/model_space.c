@@ -21,18 +21,15 @@
 #define TABLE       (UINT64_C(1) << 63) /* sorts after all pages of the space */
 #define TABLE_SHIFT 9                   /* pages a table: 512 */
 
-uint32_t model_space_id(const struct hal_space *space)
-{
+uint32_t model_space_id(const struct hal_space *space) {
     return (uint32_t)space->machine[SPACE_ID];
 }
 
-uint64_t model_spaces(void)
-{
+uint64_t model_spaces(void) {
     return model->spaces;
 }
 
-const struct model_translation *model_translations(size_t *count)
-{
+const struct model_translation *model_translations(size_t *count) {
     *count = model->translation_count;
     return model->translations;
 }
@@ -40,8 +37,7 @@ const struct model_translation *model_translations(size_t *count)
 /* ---- The array ------------------------------------------------------------------------------- */
 
 /* The first entry not before the space's page. */
-static uint32_t entry_bound(uint32_t space, uint64_t page)
-{
+static uint32_t entry_bound(uint32_t space, uint64_t page) {
     uint32_t low = 0, high = model->translation_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -54,16 +50,14 @@ static uint32_t entry_bound(uint32_t space, uint64_t page)
     return low;
 }
 
-static struct model_translation *entry_find(uint32_t space, uint64_t page)
-{
+static struct model_translation *entry_find(uint32_t space, uint64_t page) {
     uint32_t index = entry_bound(space, page);
     struct model_translation *at = &model->translations[index];
     bool found = index < model->translation_count && at->space == space && at->page == page;
     return found ? at : NULL;
 }
 
-static void entry_insert(uint32_t space, uint64_t page, uint64_t physical, uint32_t prot)
-{
+static void entry_insert(uint32_t space, uint64_t page, uint64_t physical, uint32_t prot) {
     uint32_t index = entry_bound(space, page);
     struct model_translation *at = &model->translations[index];
     MODEL_CHECK(model->translation_count < model->config.translations);
@@ -73,8 +67,7 @@ static void entry_insert(uint32_t space, uint64_t page, uint64_t physical, uint3
     model->translation_count++;
 }
 
-static void entries_remove(uint32_t index, uint32_t count)
-{
+static void entries_remove(uint32_t index, uint32_t count) {
     struct model_translation *at = &model->translations[index];
     model->translation_count -= count;
     memmove(at, at + count, (model->translation_count - index) * sizeof(*at));
@@ -84,8 +77,7 @@ static void entries_remove(uint32_t index, uint32_t count)
 /* ---- Tables ---------------------------------------------------------------------------------- */
 
 /* One translation of the page more, or less, in its table; the last one gives it back. */
-static void table_count(struct hal_space *space, uint64_t page, bool more)
-{
+static void table_count(struct hal_space *space, uint64_t page, bool more) {
     if (!model->config.table_frames)
         return;
     struct model_translation *table =
@@ -100,8 +92,7 @@ static void table_count(struct hal_space *space, uint64_t page, bool more)
 }
 
 /* Gives back tables of an area that were just made and hold nothing. */
-static void tables_drop_empty(struct hal_space *space, uint64_t first, uint64_t last)
-{
+static void tables_drop_empty(struct hal_space *space, uint64_t first, uint64_t last) {
     for (uint64_t index = first; index <= last; index++) {
         struct model_translation *table = entry_find(model_space_id(space), TABLE | index);
         if (table == NULL || table->prot != 0)
@@ -112,8 +103,7 @@ static void tables_drop_empty(struct hal_space *space, uint64_t first, uint64_t 
     }
 }
 
-static bool tables_make(struct hal_space *space, uint64_t first, uint64_t last)
-{
+static bool tables_make(struct hal_space *space, uint64_t first, uint64_t last) {
     for (uint64_t index = first; index <= last; index++) {
         if (entry_find(model_space_id(space), TABLE | index) != NULL)
             continue;
@@ -132,21 +122,18 @@ static bool tables_make(struct hal_space *space, uint64_t first, uint64_t last)
 
 /* ---- TLBs ------------------------------------------------------------------------------------ */
 
-const struct model_translation *model_tlb(uint32_t cpu, size_t *count)
-{
+const struct model_translation *model_tlb(uint32_t cpu, size_t *count) {
     *count = model->config.tlb_entries;
     return &model->tlbs[(size_t)cpu * model->config.tlb_entries];
 }
 
-static struct model_translation *tlb_slot(uint32_t cpu, uint64_t page)
-{
+static struct model_translation *tlb_slot(uint32_t cpu, uint64_t page) {
     size_t index = page & (model->config.tlb_entries - 1);
     return &model->tlbs[(size_t)cpu * model->config.tlb_entries + index];
 }
 
 /* Drops what the CPU's TLB holds of a space (0: of all) in a range of pages. */
-static void tlb_drop(uint32_t cpu, uint32_t space, uint64_t page, uint64_t page_count)
-{
+static void tlb_drop(uint32_t cpu, uint32_t space, uint64_t page, uint64_t page_count) {
     struct model_translation *tlb = tlb_slot(cpu, 0);
     for (uint32_t i = 0; i < model->config.tlb_entries; i++) {
         if ((space == 0 || tlb[i].space == space) && tlb[i].page - page < page_count)
@@ -154,8 +141,7 @@ static void tlb_drop(uint32_t cpu, uint32_t space, uint64_t page, uint64_t page_
     }
 }
 
-void model_space_load(uint32_t cpu, uint32_t space)
-{
+void model_space_load(uint32_t cpu, uint32_t space) {
     if (model->cpus[cpu].loaded_space == space)
         return;
     model->cpus[cpu].loaded_space = space;
@@ -164,8 +150,7 @@ void model_space_load(uint32_t cpu, uint32_t space)
 }
 
 bool model_user_access(uint32_t cpu, const struct hal_user *user, uint64_t address, uint32_t access,
-                       void **pointer, struct hal_event *event)
-{
+                       void **pointer, struct hal_event *event) {
     uint32_t space = (uint32_t)user->machine[USER_SPACE];
     uint64_t page = address >> AX_PAGE_SHIFT;
     MODEL_CHECK(is_power_of_two(access) && access <= HAL_EXECUTE);
@@ -190,8 +175,7 @@ bool model_user_access(uint32_t cpu, const struct hal_user *user, uint64_t addre
 
 /* ---- The contract ---------------------------------------------------------------------------- */
 
-bool hal_space_create(struct hal_space *space)
-{
+bool hal_space_create(struct hal_space *space) {
     if (model_fails())
         return false;
     uint64_t physical = 0;
@@ -208,8 +192,7 @@ bool hal_space_create(struct hal_space *space)
     return true;
 }
 
-void hal_space_destroy(struct hal_space *space)
-{
+void hal_space_destroy(struct hal_space *space) {
     uint32_t id = model_space_id(space);
     MODEL_CHECK(id != 0);
     hal_space_unmap(space, 0, AX_USER_END / AX_PAGE_SIZE);
@@ -222,8 +205,7 @@ void hal_space_destroy(struct hal_space *space)
 }
 
 bool hal_space_map(struct hal_space *space, uint64_t address, uint64_t physical, size_t page_count,
-                   uint32_t prot)
-{
+                   uint32_t prot) {
     uint32_t id = model_space_id(space);
     uint64_t first = address >> AX_PAGE_SHIFT;
     MODEL_CHECK(id != 0 && page_count > 0 && page_count <= HAL_RUN_PAGES);
@@ -252,8 +234,7 @@ bool hal_space_map(struct hal_space *space, uint64_t address, uint64_t physical,
     return true;
 }
 
-void hal_space_unmap(struct hal_space *space, uint64_t address, size_t page_count)
-{
+void hal_space_unmap(struct hal_space *space, uint64_t address, size_t page_count) {
     uint32_t id = model_space_id(space);
     uint64_t first = address >> AX_PAGE_SHIFT;
     MODEL_CHECK(id != 0 && is_aligned(address, AX_PAGE_SIZE));
@@ -270,8 +251,8 @@ void hal_space_unmap(struct hal_space *space, uint64_t address, size_t page_coun
     tlb_drop(model->this_cpu, id, first, page_count);
 }
 
-void hal_space_protect(struct hal_space *space, uint64_t address, size_t page_count, uint32_t prot)
-{
+void hal_space_protect(struct hal_space *space, uint64_t address, size_t page_count,
+                       uint32_t prot) {
     uint32_t id = model_space_id(space);
     uint64_t first = address >> AX_PAGE_SHIFT;
     MODEL_CHECK(id != 0 && is_aligned(address, AX_PAGE_SIZE));
@@ -285,8 +266,7 @@ void hal_space_protect(struct hal_space *space, uint64_t address, size_t page_co
     tlb_drop(model->this_cpu, id, first, page_count);
 }
 
-void hal_space_sync(struct hal_space *space)
-{
+void hal_space_sync(struct hal_space *space) {
     const struct model_hooks *hooks = &model->config.hooks;
     uint32_t id = model_space_id(space);
     MODEL_CHECK(id != 0);

@@ -226,9 +226,9 @@ memory_map(process, memory)
     reading; AX_MAP_PRIVATE: only READ, and writes stay private (copy on write; ARGUMENT for device
     registers). Write with execute: ARGUMENT, as all that lies outside of programs' and the
     personality's part of user space, and AX_MAP_REPLACE without AX_MAP_FIXED. A mapping may reach
-    beyond the memory's end. EXISTS: the range is taken (AX_MAP_FIXED; a wish that is taken is passed
-    over). LIMIT: no range is free. AX_MAP_POPULATE goes as far as it can: what cannot be made now is
-    made, or faults, when it is touched. ENDED: the process has ended.
+    beyond the memory's end. EXISTS: the range is taken (AX_MAP_FIXED; a wish that is taken is
+passed over). LIMIT: no range is free. AX_MAP_POPULATE goes as far as it can: what cannot be made
+now is made, or faults, when it is touched. ENDED: the process has ended.
 
 memory_unmap(process, address, size)
     Unmaps what is mapped in the range, whole pages; of a mapped loan, all. MEMORY and LIMIT are
@@ -241,8 +241,8 @@ memory_list(process, address)
     many (AX_RIGHT_INSPECT, AX_HANDLE_NONE: self).
 
 futex_wait(address, value, bits, deadline)
-    Blocks while the 32-bit word there holds the value. AGAIN: it holds another, whatever else is the
-    case. ARGUMENT (of all three): an address that is no multiple of 4, bits 0. ADDRESS: nothing is
+    Blocks while the 32-bit word there holds the value. AGAIN: it holds another, whatever else is
+the case. ARGUMENT (of all three): an address that is no multiple of 4, bits 0. ADDRESS: nothing is
     mapped there, or it cannot be read.
 futex_wake(address, count, bits)   Wakes up to count waiters of which a bit matches; how many.
 futex_requeue(address, wake count, target, move count, value)
@@ -256,8 +256,8 @@ account_create(account, bytes, objects, place)
     caller's own), which also pays for the account itself, and go back to it at the end: when the
     last handle and the last charge are gone. LIMIT: it has not that much left. All rights.
 account_transfer(from, to, bytes, objects)
-    Moves unused limit (AX_RIGHT_CHARGE on both; AX_HANDLE_NONE: the caller's own). LIMIT: `from` has
-    not that much left.
+    Moves unused limit (AX_RIGHT_CHARGE on both; AX_HANDLE_NONE: the caller's own). LIMIT: `from`
+has not that much left.
 
 process_create(account, place)   An empty process that the account (AX_HANDLE_NONE: own) pays for.
 

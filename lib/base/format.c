@@ -23,33 +23,28 @@ struct directive {
 _Static_assert(sizeof(size_t) == sizeof(long) && sizeof(intmax_t) == sizeof(long),
                "z and j are read as l");
 
-static void put(struct output *output, char character)
-{
+static void put(struct output *output, char character) {
     if (output->length < output->size) /* the last of these makes way for the end */
         output->buffer[output->length] = character;
     output->length++;
 }
 
-static void put_repeated(struct output *output, char character, size_t count)
-{
+static void put_repeated(struct output *output, char character, size_t count) {
     while (count-- > 0)
         put(output, character);
 }
 
-static void put_bytes(struct output *output, const char *bytes, size_t count)
-{
+static void put_bytes(struct output *output, const char *bytes, size_t count) {
     while (count-- > 0)
         put(output, *bytes++);
 }
 
-static size_t less(size_t from, size_t amount)
-{
+static size_t less(size_t from, size_t amount) {
     return from > amount ? from - amount : 0;
 }
 
 static void put_padded(struct output *output, const struct directive *directive, const char *bytes,
-                       size_t count)
-{
+                       size_t count) {
     size_t padding = less(directive->width, count);
     if (!directive->left)
         put_repeated(output, ' ', padding);
@@ -60,8 +55,7 @@ static void put_padded(struct output *output, const struct directive *directive,
 
 /* Zero padding stands between the prefix and the digits; a precision asks for digits and wins. */
 static void put_number(struct output *output, const struct directive *directive, uint64_t value,
-                       unsigned base, const char *prefix)
-{
+                       unsigned base, const char *prefix) {
     char digits[20]; /* as many as 2^64 - 1 has in base 10 */
     const char *alphabet = directive->conversion == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
     size_t start = sizeof(digits);
@@ -90,8 +84,7 @@ static void put_number(struct output *output, const struct directive *directive,
         put_repeated(output, ' ', padding);
 }
 
-static void put_signed(struct output *output, const struct directive *directive)
-{
+static void put_signed(struct output *output, const struct directive *directive) {
     int64_t value = 0;
     switch (directive->length) {
     case LENGTH_CHAR: value = (signed char)va_arg(output->arguments, int); break;
@@ -104,8 +97,7 @@ static void put_signed(struct output *output, const struct directive *directive)
     put_number(output, directive, magnitude, 10, value < 0 ? "-" : "");
 }
 
-static void put_unsigned(struct output *output, const struct directive *directive, unsigned base)
-{
+static void put_unsigned(struct output *output, const struct directive *directive, unsigned base) {
     uint64_t value = 0;
     switch (directive->length) {
     case LENGTH_CHAR: value = (unsigned char)va_arg(output->arguments, unsigned); break;
@@ -117,8 +109,7 @@ static void put_unsigned(struct output *output, const struct directive *directiv
     put_number(output, directive, value, base, "");
 }
 
-static void put_string(struct output *output, const struct directive *directive)
-{
+static void put_string(struct output *output, const struct directive *directive) {
     const char *string = va_arg(output->arguments, const char *);
     if (string == NULL)
         string = "(null)";
@@ -131,8 +122,7 @@ static void put_string(struct output *output, const struct directive *directive)
 }
 
 /* Returns false, having read no argument, when there is no such conversion. */
-static bool put_conversion(struct output *output, const struct directive *directive)
-{
+static bool put_conversion(struct output *output, const struct directive *directive) {
     switch (directive->conversion) {
     case 'd':
     case 'i': put_signed(output, directive); return true;
@@ -155,16 +145,14 @@ static bool put_conversion(struct output *output, const struct directive *direct
     }
 }
 
-static const char *number_parse(const char *at, size_t *number)
-{
+static const char *number_parse(const char *at, size_t *number) {
     *number = 0;
     for (; *at >= '0' && *at <= '9'; at++)
         *number = *number * 10 + (size_t)(*at - '0');
     return at;
 }
 
-static const char *width_parse(struct output *output, struct directive *directive, const char *at)
-{
+static const char *width_parse(struct output *output, struct directive *directive, const char *at) {
     if (*at != '*')
         return number_parse(at, &directive->width);
     int width = va_arg(output->arguments, int);
@@ -178,8 +166,7 @@ static const char *width_parse(struct output *output, struct directive *directiv
 }
 
 static const char *precision_parse(struct output *output, struct directive *directive,
-                                   const char *at)
-{
+                                   const char *at) {
     if (*at != '.')
         return at;
     at++;
@@ -194,8 +181,7 @@ static const char *precision_parse(struct output *output, struct directive *dire
     return at + 1;
 }
 
-static const char *length_parse(struct directive *directive, const char *at)
-{
+static const char *length_parse(struct directive *directive, const char *at) {
     directive->length = LENGTH_INT;
     switch (*at) {
     case 'h':
@@ -212,8 +198,7 @@ static const char *length_parse(struct directive *directive, const char *at)
 
 /* `at` is just after the percent sign; returns what follows the directive. */
 static const char *directive_parse(struct output *output, struct directive *directive,
-                                   const char *at)
-{
+                                   const char *at) {
     *directive = (struct directive){0};
     for (;; at++) {
         if (*at == '-')
@@ -230,8 +215,7 @@ static const char *directive_parse(struct output *output, struct directive *dire
     return *at != '\0' ? at + 1 : at;
 }
 
-static void put_pattern(struct output *output, const char *at)
-{
+static void put_pattern(struct output *output, const char *at) {
     while (*at != '\0') {
         if (*at != '%') {
             put(output, *at++);
@@ -248,8 +232,7 @@ static void put_pattern(struct output *output, const char *at)
     }
 }
 
-size_t format_list(char *buffer, size_t size, const char *pattern, va_list arguments)
-{
+size_t format_list(char *buffer, size_t size, const char *pattern, va_list arguments) {
     struct output output = {.buffer = buffer, .size = size};
     va_copy(output.arguments, arguments);
     put_pattern(&output, pattern);
@@ -259,8 +242,7 @@ size_t format_list(char *buffer, size_t size, const char *pattern, va_list argum
     return output.length;
 }
 
-size_t format(char *buffer, size_t size, const char *pattern, ...)
-{
+size_t format(char *buffer, size_t size, const char *pattern, ...) {
     va_list arguments;
     va_start(arguments, pattern);
     size_t length = format_list(buffer, size, pattern, arguments);

@@ -15,8 +15,7 @@
 #define HASH_STEP UINT64_C(0x9e3779b97f4a7c15)
 
 /* A bijection in which each bit of the input changes about half of the result's bits. */
-static inline uint64_t hash_mix(uint64_t value)
-{
+static inline uint64_t hash_mix(uint64_t value) {
     value += HASH_STEP; /* so that 0 is not mapped to 0 */
     value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
@@ -24,8 +23,7 @@ static inline uint64_t hash_mix(uint64_t value)
 }
 
 /* The size counts as well: zeros at the end change the hash. */
-static inline uint64_t hash_bytes(const void *bytes, size_t size, uint64_t seed)
-{
+static inline uint64_t hash_bytes(const void *bytes, size_t size, uint64_t seed) {
     const unsigned char *at = bytes;
     uint64_t hash = hash_mix(seed ^ hash_mix(size));
     uint64_t word;

@@ -21,25 +21,21 @@ struct list {
 
 #define list_entry(node, type, member) container_of(node, type, member)
 
-static inline void list_init(struct list *list)
-{
+static inline void list_init(struct list *list) {
     list->next = list;
     list->prev = list;
 }
 
-static inline bool list_is_empty(const struct list *list)
-{
+static inline bool list_is_empty(const struct list *list) {
     return list->next == list;
 }
 
-static inline bool list_is_linked(const struct list *node)
-{
+static inline bool list_is_linked(const struct list *node) {
     return node->next != node;
 }
 
 /* Inserts before `place`, a node in a list or its head. */
-static inline void list_insert_before(struct list *place, struct list *node)
-{
+static inline void list_insert_before(struct list *place, struct list *node) {
     ASSERT(!list_is_linked(node));
     node->next = place;
     node->prev = place->prev;
@@ -47,19 +43,16 @@ static inline void list_insert_before(struct list *place, struct list *node)
     place->prev = node;
 }
 
-static inline void list_append(struct list *list, struct list *node)
-{
+static inline void list_append(struct list *list, struct list *node) {
     list_insert_before(list, node);
 }
 
-static inline void list_prepend(struct list *list, struct list *node)
-{
+static inline void list_prepend(struct list *list, struct list *node) {
     list_insert_before(list->next, node);
 }
 
 /* Removing a node that is in no list does nothing. */
-static inline void list_remove(struct list *node)
-{
+static inline void list_remove(struct list *node) {
     ASSERT(node->next->prev == node && node->prev->next == node);
     node->next->prev = node->prev;
     node->prev->next = node->next;
@@ -68,24 +61,20 @@ static inline void list_remove(struct list *node)
 
 /* The accessors return NULL where there is no such node. */
 
-static inline struct list *list_first(const struct list *list)
-{
+static inline struct list *list_first(const struct list *list) {
     return list->next != list ? list->next : NULL;
 }
 
-static inline struct list *list_last(const struct list *list)
-{
+static inline struct list *list_last(const struct list *list) {
     return list->prev != list ? list->prev : NULL;
 }
 
-static inline struct list *list_next(const struct list *list, const struct list *node)
-{
+static inline struct list *list_next(const struct list *list, const struct list *node) {
     return node->next != list ? node->next : NULL;
 }
 
 /* Moves all nodes of `other`, in order, to the end of `list`; `other` is empty afterwards. */
-static inline void list_splice(struct list *list, struct list *other)
-{
+static inline void list_splice(struct list *list, struct list *other) {
     ASSERT(list != other);
     if (list_is_empty(other))
         return;

@@ -14,21 +14,18 @@ struct random {
     uint64_t state;
 };
 
-static inline void random_seed(struct random *random, uint64_t seed)
-{
+static inline void random_seed(struct random *random, uint64_t seed) {
     random->state = seed;
 }
 
-static inline uint64_t random_next(struct random *random)
-{
+static inline uint64_t random_next(struct random *random) {
     uint64_t value = hash_mix(random->state);
     random->state += HASH_STEP;
     return value;
 }
 
 /* Evenly distributed over 0 to bound - 1; bound is not 0. */
-static inline uint64_t random_below(struct random *random, uint64_t bound)
-{
+static inline uint64_t random_below(struct random *random, uint64_t bound) {
     ASSERT(bound != 0);
     /* Drawing again below 2^64 mod bound leaves a whole multiple of bound. */
     uint64_t excess = (0 - bound) % bound;

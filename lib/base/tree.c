@@ -3,13 +3,11 @@
 
 #include <base/assert.h>
 
-static int height_of(const struct tree_node *node)
-{
+static int height_of(const struct tree_node *node) {
     return node != NULL ? node->height : 0;
 }
 
-static void height_update(struct tree_node *node)
-{
+static void height_update(struct tree_node *node) {
     int left = height_of(node->left);
     int right = height_of(node->right);
     node->height = 1 + (left > right ? left : right);
@@ -17,8 +15,7 @@ static void height_update(struct tree_node *node)
 
 /* Makes `with` (which may be NULL) the child of `parent` in place of `child`. */
 static void child_replace(struct tree *tree, struct tree_node *parent,
-                          const struct tree_node *child, struct tree_node *with)
-{
+                          const struct tree_node *child, struct tree_node *with) {
     if (parent == NULL)
         tree->root = with;
     else if (parent->left == child)
@@ -30,8 +27,7 @@ static void child_replace(struct tree *tree, struct tree_node *parent,
 }
 
 /* The right child rises above `node`; returns it. */
-static struct tree_node *rotate_left(struct tree *tree, struct tree_node *node)
-{
+static struct tree_node *rotate_left(struct tree *tree, struct tree_node *node) {
     struct tree_node *risen = node->right;
     child_replace(tree, node->parent, node, risen);
     node->right = risen->left;
@@ -44,8 +40,7 @@ static struct tree_node *rotate_left(struct tree *tree, struct tree_node *node)
     return risen;
 }
 
-static struct tree_node *rotate_right(struct tree *tree, struct tree_node *node)
-{
+static struct tree_node *rotate_right(struct tree *tree, struct tree_node *node) {
     struct tree_node *risen = node->left;
     child_replace(tree, node->parent, node, risen);
     node->left = risen->right;
@@ -59,8 +54,7 @@ static struct tree_node *rotate_right(struct tree *tree, struct tree_node *node)
 }
 
 /* Balances one node whose subtrees are balanced; returns the node now in its place. */
-static struct tree_node *node_balance(struct tree *tree, struct tree_node *node)
-{
+static struct tree_node *node_balance(struct tree *tree, struct tree_node *node) {
     int lean = height_of(node->right) - height_of(node->left);
     ASSERT(lean >= -2 && lean <= 2);
     if (lean == 2) {
@@ -78,8 +72,7 @@ static struct tree_node *node_balance(struct tree *tree, struct tree_node *node)
 }
 
 /* A subtree of `node` has grown or shrunk by one; stops where the height is what it was. */
-static void path_balance(struct tree *tree, struct tree_node *node)
-{
+static void path_balance(struct tree *tree, struct tree_node *node) {
     while (node != NULL) {
         int height_before = node->height;
         node = node_balance(tree, node);
@@ -90,8 +83,8 @@ static void path_balance(struct tree *tree, struct tree_node *node)
 }
 
 struct tree_node *tree_insert(struct tree *tree, struct tree_node *node,
-                              int (*compare)(const struct tree_node *a, const struct tree_node *b))
-{
+                              int (*compare)(const struct tree_node *a,
+                                             const struct tree_node *b)) {
     ASSERT(!tree_node_is_linked(node));
     struct tree_node *parent = NULL;
     struct tree_node **place = &tree->root;
@@ -108,23 +101,20 @@ struct tree_node *tree_insert(struct tree *tree, struct tree_node *node,
     return NULL;
 }
 
-static struct tree_node *leftmost(struct tree_node *node)
-{
+static struct tree_node *leftmost(struct tree_node *node) {
     while (node->left != NULL)
         node = node->left;
     return node;
 }
 
-static struct tree_node *rightmost(struct tree_node *node)
-{
+static struct tree_node *rightmost(struct tree_node *node) {
     while (node->right != NULL)
         node = node->right;
     return node;
 }
 
 /* Puts the successor of a node with two children in its place; returns where balancing begins. */
-static struct tree_node *successor_replace(struct tree *tree, struct tree_node *node)
-{
+static struct tree_node *successor_replace(struct tree *tree, struct tree_node *node) {
     struct tree_node *successor = leftmost(node->right);
     struct tree_node *shrunk = successor;
     if (successor->parent != node) {
@@ -140,8 +130,7 @@ static struct tree_node *successor_replace(struct tree *tree, struct tree_node *
     return shrunk;
 }
 
-void tree_remove(struct tree *tree, struct tree_node *node)
-{
+void tree_remove(struct tree *tree, struct tree_node *node) {
     ASSERT(tree_node_is_linked(node));
     struct tree_node *shrunk = node->parent;
     if (node->left != NULL && node->right != NULL)
@@ -153,8 +142,7 @@ void tree_remove(struct tree *tree, struct tree_node *node)
 }
 
 struct tree_node *tree_find(const struct tree *tree, const void *key,
-                            int (*compare_key)(const void *key, const struct tree_node *node))
-{
+                            int (*compare_key)(const void *key, const struct tree_node *node)) {
     struct tree_node *node = tree->root;
     while (node != NULL) {
         int order = compare_key(key, node);
@@ -167,8 +155,7 @@ struct tree_node *tree_find(const struct tree *tree, const void *key,
 
 struct tree_node *tree_lower_bound(const struct tree *tree, const void *key,
                                    int (*compare_key)(const void *key,
-                                                      const struct tree_node *node))
-{
+                                                      const struct tree_node *node)) {
     struct tree_node *bound = NULL;
     struct tree_node *node = tree->root;
     while (node != NULL) {
@@ -182,18 +169,15 @@ struct tree_node *tree_lower_bound(const struct tree *tree, const void *key,
     return bound;
 }
 
-struct tree_node *tree_first(const struct tree *tree)
-{
+struct tree_node *tree_first(const struct tree *tree) {
     return tree->root != NULL ? leftmost(tree->root) : NULL;
 }
 
-struct tree_node *tree_last(const struct tree *tree)
-{
+struct tree_node *tree_last(const struct tree *tree) {
     return tree->root != NULL ? rightmost(tree->root) : NULL;
 }
 
-struct tree_node *tree_next(const struct tree_node *node)
-{
+struct tree_node *tree_next(const struct tree_node *node) {
     ASSERT(tree_node_is_linked(node));
     if (node->right != NULL)
         return leftmost(node->right);
@@ -202,8 +186,7 @@ struct tree_node *tree_next(const struct tree_node *node)
     return node->parent;
 }
 
-struct tree_node *tree_previous(const struct tree_node *node)
-{
+struct tree_node *tree_previous(const struct tree_node *node) {
     ASSERT(tree_node_is_linked(node));
     if (node->left != NULL)
         return rightmost(node->left);

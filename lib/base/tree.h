@@ -18,24 +18,20 @@ struct tree {
     struct tree_node *root;
 };
 
-static inline void tree_init(struct tree *tree)
-{
+static inline void tree_init(struct tree *tree) {
     tree->root = NULL;
 }
 
-static inline bool tree_is_empty(const struct tree *tree)
-{
+static inline bool tree_is_empty(const struct tree *tree) {
     return tree->root == NULL;
 }
 
 /* Zeroed memory is an initialised node as well. */
-static inline void tree_node_init(struct tree_node *node)
-{
+static inline void tree_node_init(struct tree_node *node) {
     *node = (struct tree_node){0};
 }
 
-static inline bool tree_node_is_linked(const struct tree_node *node)
-{
+static inline bool tree_node_is_linked(const struct tree_node *node) {
     return node->height != 0;
 }
 

@@ -17,42 +17,36 @@ static struct {
     size_t size;
 } out;
 
-static void put(uint64_t value)
-{
+static void put(uint64_t value) {
     MUST(out.size < sizeof(out.bytes));
     out.bytes[out.size++] = (uint8_t)value;
 }
 
-static void put_word(uint64_t value)
-{
+static void put_word(uint64_t value) {
     for (unsigned shift = 0; shift < 32; shift += 8)
         put(value >> shift);
 }
 
 /* ---- Roles ----------------------------------------------------------------------------------- */
 
-static unsigned endpoint_index(const struct endpoint *endpoint)
-{
+static unsigned endpoint_index(const struct endpoint *endpoint) {
     unsigned index = 0;
     while (index < ENDPOINTS && setting.endpoint[index] != endpoint)
         index++;
     return endpoint == NULL ? NOBODY : index;
 }
 
-static unsigned session_role(const struct session *session)
-{
+static unsigned session_role(const struct session *session) {
     return session == NULL ? NOBODY
                            : (unsigned)(endpoint_index(session->endpoint) << 4 | session->badge);
 }
 
-static unsigned reply_role(const struct reply *reply)
-{
+static unsigned reply_role(const struct reply *reply) {
     return reply == NULL ? NOBODY : reply->caller == NULL ? 0xfe : who_is(reply->caller);
 }
 
 /* Type and name of an object; events that calls made have no name: their slot tells. */
-static uint32_t role(const struct object *object)
-{
+static uint32_t role(const struct object *object) {
     unsigned name = 0;
     switch ((enum ax_type)object->type) {
     case AX_TYPE_PROCESS: name = whose((const struct process *)object); break;
@@ -74,16 +68,14 @@ static uint32_t role(const struct object *object)
 /* ---- Parts ----------------------------------------------------------------------------------- */
 
 /* The deadline, in hundreds of nanoseconds from now on. */
-static void put_due(const struct due *due)
-{
+static void put_due(const struct due *due) {
     if (due->cpu == NULL)
         put(0);
     else
         put(due->deadline_ns <= hal_time_ns() ? 1 : 2 + (due->deadline_ns - hal_time_ns()) / 100);
 }
 
-static void put_call(const struct call *call)
-{
+static void put_call(const struct call *call) {
     put(call->state);
     if (call->state == CALL_IDLE)
         return;
@@ -99,8 +91,7 @@ static void put_call(const struct call *call)
         put_word(role(call->handles[i].object) << 16 ^ call->handles[i].rights);
 }
 
-static void put_thread(const struct thread *thread)
-{
+static void put_thread(const struct thread *thread) {
     put((unsigned)thread->state | (unsigned)thread->block << 4);
     put((unsigned)thread->on_cpu | (unsigned)thread->interrupted << 1 |
         (unsigned)thread->restarting << 2 | (unsigned)thread->held << 3 |
@@ -113,8 +104,7 @@ static void put_thread(const struct thread *thread)
     put_call(&thread->call);
 }
 
-static void put_table(const struct process *process)
-{
+static void put_table(const struct process *process) {
     const struct handle_table *table = &process->handles;
     bool by_slot = whose(process) == STASH;
     uint32_t roles[64], count = 0;
@@ -136,8 +126,7 @@ static void put_table(const struct process *process)
         put_word(roles[i]);
 }
 
-static void put_process(const struct process *process)
-{
+static void put_process(const struct process *process) {
     const struct reply *reply;
     const struct call *call;
     put((unsigned)process->state | (unsigned)process->step << 4);
@@ -154,8 +143,7 @@ static void put_process(const struct process *process)
     put_table(process);
 }
 
-static void put_sessions(const struct endpoint *endpoint)
-{
+static void put_sessions(const struct endpoint *endpoint) {
     for (const struct tree_node *node = tree_first(&endpoint->sessions); node != NULL;
          node = tree_next(node)) {
         const struct session *session = container_of(node, const struct session, node);
@@ -168,8 +156,7 @@ static void put_sessions(const struct endpoint *endpoint)
 }
 
 /* The callers whose calls are at the endpoint, by their order. */
-static void put_order(const struct endpoint *endpoint)
-{
+static void put_order(const struct endpoint *endpoint) {
     uint64_t before = 0;
     for (bool first = true;; first = false) {
         unsigned found = NOBODY;
@@ -192,8 +179,7 @@ static void put_order(const struct endpoint *endpoint)
     }
 }
 
-static void put_endpoint(unsigned index)
-{
+static void put_endpoint(unsigned index) {
     const struct endpoint *endpoint = setting.endpoint[index];
     if (endpoint == NULL || !endpoint_lives(index)) {
         put(0);
@@ -225,8 +211,7 @@ static void put_endpoint(unsigned index)
     put_sessions(endpoint);
 }
 
-static void put_cpu(const struct cpu *cpu)
-{
+static void put_cpu(const struct cpu *cpu) {
     put(who_is(cpu->current));
     put((unsigned)model->cpus[cpu->id].kicked | (unsigned)cpu->kicked << 1 |
         (unsigned)cpu->poll << 2 |
@@ -234,8 +219,7 @@ static void put_cpu(const struct cpu *cpu)
 }
 
 /* Two CPUs are alike: the one whose thread comes first is put first. */
-static void put_cpus(void)
-{
+static void put_cpus(void) {
     const struct cpu *cpus = kernel->cpus;
     if (kernel->cpu_count == 1) {
         put_cpu(&cpus[0]);
@@ -246,8 +230,7 @@ static void put_cpus(void)
     put_cpu(&cpus[1 - first]);
 }
 
-struct hash canon_hash(void)
-{
+struct hash canon_hash(void) {
     out.size = 0;
     for (unsigned who = 0; who < ACTORS; who++) {
         if (setting.thread[who] != NULL)

@@ -13,14 +13,12 @@
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
-static bool is_calling(unsigned who)
-{
+static bool is_calling(unsigned who) {
     const struct actor *actor = &world.actors[who];
     return actor->in_call && (actor->move.verb == VERB_CALL || actor->move.verb == VERB_SUBCALL);
 }
 
-static void received_check(unsigned who, const struct call *call)
-{
+static void received_check(unsigned who, const struct call *call) {
     const struct reply *reply = call->reply;
     struct object *object;
     MUST_OF(who, call->state, reply->caller == setting.thread[who] && reply->holder != NULL);
@@ -38,8 +36,7 @@ static void received_check(unsigned who, const struct call *call)
         MUST_OF(who, holder, call->interrupted);
 }
 
-static void call_check(unsigned who)
-{
+static void call_check(unsigned who) {
     const struct thread *thread = setting.thread[who];
     const struct call *call = &thread->call;
     if (!is_calling(who)) {
@@ -64,8 +61,7 @@ static void call_check(unsigned who)
 }
 
 /* The thread serves the call that its script has at hand, unless that is parked. */
-static void server_check(unsigned who)
-{
+static void server_check(unsigned who) {
     const struct actor *actor = &world.actors[who];
     const struct thread *thread = setting.thread[who];
     bool serves = actor->server.now.tag != 0 && actor->server.now.served;
@@ -79,8 +75,7 @@ static void server_check(unsigned who)
 
 /* ---- Queues ---------------------------------------------------------------------------------- */
 
-static unsigned position(const struct call *call)
-{
+static unsigned position(const struct call *call) {
     unsigned who = who_is(container_of(call, const struct thread, call));
     unsigned tag = tag_of_call(who);
     unsigned at = 0;
@@ -90,8 +85,7 @@ static unsigned position(const struct call *call)
 }
 
 /* Calls that were received before come first, in the order in which they were. */
-static void queue_check(unsigned index)
-{
+static void queue_check(unsigned index) {
     const struct endpoint *endpoint = setting.endpoint[index];
     unsigned least = 0;
     bool fresh = false;
@@ -121,8 +115,7 @@ static void queue_check(unsigned index)
 
 /* ---- Tokens ---------------------------------------------------------------------------------- */
 
-static unsigned table_count(const struct process *process, const struct object *object)
-{
+static unsigned table_count(const struct process *process, const struct object *object) {
     const struct handle_table *table = &process->handles;
     unsigned count = 0;
     for (uint32_t i = 1, seen = 0; seen < table->used; i++) {
@@ -134,8 +127,7 @@ static unsigned table_count(const struct process *process, const struct object *
 }
 
 /* Handles to a token are in the tables where scripts put them, and in calls under way. */
-static void token_check(unsigned token)
-{
+static void token_check(unsigned token) {
     const struct object *object = setting.token[token];
     const struct object *found;
     bool lives = false;
@@ -162,8 +154,7 @@ static void token_check(unsigned token)
 
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
-static uint8_t inherited(const struct thread *thread)
-{
+static uint8_t inherited(const struct thread *thread) {
     uint8_t priority = thread->base_priority;
     const struct endpoint *endpoint = thread->endpoint;
     if (thread->serving != NULL && thread->serving->caller != NULL &&
@@ -180,8 +171,7 @@ static uint8_t inherited(const struct thread *thread)
     return priority;
 }
 
-static void thread_check(unsigned who)
-{
+static void thread_check(unsigned who) {
     const struct thread *thread = setting.thread[who];
     if (thread->state == THREAD_ENDED)
         return;
@@ -198,8 +188,7 @@ static void thread_check(unsigned who)
                 model_cpu_is_pending(due->cpu->id) || cpu_must_poll(due->cpu));
 }
 
-void check_state(void)
-{
+void check_state(void) {
     driver_check_invariants();
     for (unsigned who = 0; who < ACTORS; who++) {
         const struct actor *actor = &world.actors[who];
@@ -221,8 +210,7 @@ void check_state(void)
 
 /* ---- The end --------------------------------------------------------------------------------- */
 
-static void server_end_check(unsigned who)
-{
+static void server_end_check(unsigned who) {
     const struct actor *actor = &world.actors[who];
     const struct thread *thread = setting.thread[who];
     if (actor->dead)
@@ -243,8 +231,7 @@ static void server_end_check(unsigned who)
         MUST_OF(who, actor->server.told_event, actor->server.told_event > 0);
 }
 
-void check_end(void)
-{
+void check_end(void) {
     for (unsigned who = C1; who <= C2; who++)
         MUST_OF(who, world.actors[who].move.verb, world.actors[who].dead);
     for (unsigned who = S1; who <= LOWER; who++) {

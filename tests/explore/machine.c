@@ -20,8 +20,7 @@ static struct {
     struct model_cpu hidden;
 } next;
 
-bool machine_user(void *context, uint32_t cpu, struct hal_user *user, struct hal_event *event)
-{
+bool machine_user(void *context, uint32_t cpu, struct hal_user *user, struct hal_event *event) {
     (void)context;
     (void)user;
     if (next.event == NULL || next.cpu != cpu)
@@ -35,8 +34,7 @@ bool machine_user(void *context, uint32_t cpu, struct hal_user *user, struct hal
     return true;
 }
 
-void machine_meet(uint32_t cpu, const struct hal_event *event)
-{
+void machine_meet(uint32_t cpu, const struct hal_event *event) {
     struct model_cpu *at = &model->cpus[cpu];
     MUST(kernel->cpus[cpu].current != NULL && !cpu_must_poll(&kernel->cpus[cpu]));
     next.event = event;
@@ -51,13 +49,11 @@ void machine_meet(uint32_t cpu, const struct hal_event *event)
     MUST(next.event == NULL);
 }
 
-static bool cpu_is_busy(uint32_t cpu)
-{
+static bool cpu_is_busy(uint32_t cpu) {
     return model_cpu_is_pending(cpu) || cpu_must_poll(&kernel->cpus[cpu]);
 }
 
-static void settle(void)
-{
+static void settle(void) {
     for (unsigned steps = 0; kernel->cpu_count == 1 && cpu_is_busy(0); steps++) {
         MUST(steps < 1000);
         driver_step(0);
@@ -66,8 +62,7 @@ static void settle(void)
 
 /* ---- A thread gets a CPU --------------------------------------------------------------------- */
 
-static void thread_move(struct thread *thread, uint32_t cpu)
-{
+static void thread_move(struct thread *thread, uint32_t cpu) {
     model_cpu_set(cpu);
     kernel_lock();
     sched_set_affinity(thread, UINT64_C(1) << cpu);
@@ -77,8 +72,7 @@ static void thread_move(struct thread *thread, uint32_t cpu)
 }
 
 /* The CPU leaves user mode because the slice is over, or the wait, for no reason. */
-static void cpu_switch(struct cpu *cpu)
-{
+static void cpu_switch(struct cpu *cpu) {
     static const struct hal_event over = {.kind = HAL_EVENT_TIMER};
     if (cpu->current == NULL || cpu_is_busy(cpu->id)) {
         driver_step(cpu->id);
@@ -89,8 +83,7 @@ static void cpu_switch(struct cpu *cpu)
 }
 
 /* False: it ended before. */
-static bool thread_run(struct thread *thread, uint32_t cpu)
-{
+static bool thread_run(struct thread *thread, uint32_t cpu) {
     if (thread->state == THREAD_READY && thread->cpu->id != cpu)
         thread_move(thread, cpu);
     for (unsigned i = 0; thread->state == THREAD_READY; i++) {
@@ -104,8 +97,7 @@ static bool thread_run(struct thread *thread, uint32_t cpu)
 /* ---- Which steps there are ------------------------------------------------------------------- */
 
 /* The best priority that runs or waits on the CPU. */
-static int cpu_level(const struct cpu *cpu)
-{
+static int cpu_level(const struct cpu *cpu) {
     int level = cpu->current != NULL ? cpu->current->priority : -1;
     for (int priority = AX_PRIORITY_COUNT - 1; priority > level; priority--) {
         if ((cpu->ready_bits >> priority & 1) != 0)
@@ -114,16 +106,14 @@ static int cpu_level(const struct cpu *cpu)
     return level;
 }
 
-static bool may_run(const struct thread *thread, const struct cpu *cpu)
-{
+static bool may_run(const struct thread *thread, const struct cpu *cpu) {
     if (thread->state == THREAD_RUNNING)
         return thread->cpu == cpu && !cpu_must_poll(cpu);
     return thread->state == THREAD_READY && !thread->held && !cpu_is_busy(cpu->id) &&
            thread->priority >= cpu_level(cpu);
 }
 
-static unsigned steps_of_script(unsigned who, struct step *steps, unsigned count)
-{
+static unsigned steps_of_script(unsigned who, struct step *steps, unsigned count) {
     const struct thread *thread = setting.thread[who];
     struct moves moves;
     script_moves(who, &moves);
@@ -141,8 +131,7 @@ static unsigned steps_of_script(unsigned who, struct step *steps, unsigned count
     return count;
 }
 
-static uint64_t due_first(void)
-{
+static uint64_t due_first(void) {
     uint64_t first_ns = UINT64_MAX;
     for (uint32_t cpu = 0; cpu < kernel->cpu_count; cpu++) {
         uint64_t due_ns = due_next(&kernel->cpus[cpu]);
@@ -151,8 +140,7 @@ static uint64_t due_first(void)
     return first_ns;
 }
 
-unsigned machine_steps(struct step steps[STEPS_MAX])
-{
+unsigned machine_steps(struct step steps[STEPS_MAX]) {
     unsigned count = 0;
     for (unsigned who = 0; who < ACTORS; who++)
         count = steps_of_script(who, steps, count);
@@ -173,8 +161,7 @@ unsigned machine_steps(struct step steps[STEPS_MAX])
 
 /* ---- Taking one ------------------------------------------------------------------------------ */
 
-static void step_script(struct step *step)
-{
+static void step_script(struct step *step) {
     struct thread *thread = setting.thread[step->who];
     struct hal_event event;
     step->result = DRIVER_ENDED;
@@ -186,8 +173,7 @@ static void step_script(struct step *step)
 }
 
 /* Early answers are asked for of calls whose deadline passes now. */
-static void step_time(void)
-{
+static void step_time(void) {
     uint64_t due_ns = due_first();
     model_time_advance(due_ns - hal_time_ns());
     for (unsigned who = C1; who <= C2; who++) {
@@ -197,8 +183,7 @@ static void step_time(void)
     }
 }
 
-void machine_step(struct step *step)
-{
+void machine_step(struct step *step) {
     static const struct hal_event late = {
         .kind = HAL_EVENT_CALL,
         .call = {.number = AX_CALL_OBJECT_CREATE, .arguments = {AX_TYPE_EVENT}}};

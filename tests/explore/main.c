@@ -17,16 +17,14 @@
 
 #define QUICK_LIMIT 2000
 
-static double seconds(void)
-{
+static double seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 /* Core's assertions and the driver's checks abort: tells how it came to that. */
-static void on_abort(int number)
-{
+static void on_abort(int number) {
     signal(number, SIG_DFL);
     path_print();
 }
@@ -34,15 +32,13 @@ static void on_abort(int number)
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 void __asan_on_error(void);
-void __asan_on_error(void)
-{
+void __asan_on_error(void) {
     path_print();
 }
 #endif
 #endif
 
-static void explore(const struct scenario *scenario, uint64_t limit, struct figures *all)
-{
+static void explore(const struct scenario *scenario, uint64_t limit, struct figures *all) {
     struct figures figures;
     double start = seconds();
     search(scenario, limit, &figures);
@@ -56,8 +52,7 @@ static void explore(const struct scenario *scenario, uint64_t limit, struct figu
     all->transitions += figures.transitions;
 }
 
-int main(int count, char **arguments)
-{
+int main(int count, char **arguments) {
     const char *name = NULL;
     uint64_t limit = getenv("AX_QUICK") != NULL ? QUICK_LIMIT : UINT64_MAX;
     for (int i = 1; i < count; i++) {

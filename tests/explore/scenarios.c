@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "world.h"
 
-#define CALL(what)              \
-    {                           \
-        DO_CALL, REQUEST_##what \
-    }
-#define SOON(what)                   \
-    {                                \
-        DO_CALL_SOON, REQUEST_##what \
-    }
-#define NAMED(what)                   \
-    {                                 \
-        DO_CALL_NAMED, REQUEST_##what \
-    }
+#define CALL(what) \
+    { DO_CALL, REQUEST_##what }
+#define SOON(what) \
+    { DO_CALL_SOON, REQUEST_##what }
+#define NAMED(what) \
+    { DO_CALL_NAMED, REQUEST_##what }
 
 const struct scenario scenarios[] = {
     {

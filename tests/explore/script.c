@@ -11,13 +11,11 @@ struct setting setting;
 
 static const char *const who_names[] = {"C1", "C2", "S1", "S2", "lower", "keeper", "stash"};
 
-const char *who_name(unsigned who)
-{
+const char *who_name(unsigned who) {
     return who < PROCESSES ? who_names[who] : "nobody";
 }
 
-unsigned who_is(const struct thread *thread)
-{
+unsigned who_is(const struct thread *thread) {
     for (unsigned who = 0; thread != NULL && who < ACTORS; who++) {
         if (setting.thread[who] == thread)
             return who;
@@ -25,8 +23,7 @@ unsigned who_is(const struct thread *thread)
     return NOBODY;
 }
 
-unsigned whose(const struct process *process)
-{
+unsigned whose(const struct process *process) {
     for (unsigned who = 0; process != NULL && who < PROCESSES; who++) {
         if (setting.process[who] == process)
             return who;
@@ -34,19 +31,16 @@ unsigned whose(const struct process *process)
     return NOBODY;
 }
 
-bool is_client(unsigned who)
-{
+bool is_client(unsigned who) {
     return who == C1 || who == C2;
 }
 
-bool is_server(unsigned who)
-{
+bool is_server(unsigned who) {
     return who == S1 || who == S2 || who == LOWER;
 }
 
 /* Only the keeper's closing it ends an endpoint that it keeps. */
-bool endpoint_lives(unsigned index)
-{
+bool endpoint_lives(unsigned index) {
     const struct object *object;
     if (setting.endpoint[index] == NULL)
         return false;
@@ -57,29 +51,25 @@ bool endpoint_lives(unsigned index)
     return false;
 }
 
-void moves_add(struct moves *moves, enum verb verb, unsigned argument)
-{
+void moves_add(struct moves *moves, enum verb verb, unsigned argument) {
     MUST(moves->count < MOVES_MAX);
     moves->all[moves->count++] =
         (struct move){.verb = (uint8_t)verb, .argument = (uint8_t)argument};
 }
 
-void event_call_array(struct hal_event *event, uint64_t number, const uint64_t arguments[5])
-{
+void event_call_array(struct hal_event *event, uint64_t number, const uint64_t arguments[5]) {
     *event = (struct hal_event){.kind = HAL_EVENT_CALL, .call = {.number = number}};
     memcpy(event->call.arguments, arguments, sizeof(event->call.arguments));
 }
 
-unsigned tag_of_call(unsigned who)
-{
+unsigned tag_of_call(unsigned who) {
     const struct actor *actor = &world.actors[who];
     if (is_client(who))
         return who * CALLS_EACH + actor->client.calls;
     return who == LOWER ? TAG_BACK : TAG_SUB + actor->server.now.tag;
 }
 
-void record_unreceive(unsigned tag)
-{
+void record_unreceive(unsigned tag) {
     unsigned kept = 0;
     for (unsigned i = 0; i < world.received_count; i++) {
         if (world.received_order[i] != tag)
@@ -89,15 +79,13 @@ void record_unreceive(unsigned tag)
     world.received_count = (uint8_t)kept;
 }
 
-void record_end(unsigned tag)
-{
+void record_end(unsigned tag) {
     record_unreceive(tag);
     world.records[tag].sent = 0;
     world.records[tag].owed = 0;
 }
 
-void badge_renew(unsigned badge)
-{
+void badge_renew(unsigned badge) {
     uint16_t keep = (uint16_t) ~(1U << badge);
     world.closed &= keep;
     world.announced &= keep;
@@ -106,8 +94,7 @@ void badge_renew(unsigned badge)
 
 /* ---- Dispatch -------------------------------------------------------------------------------- */
 
-void script_moves(unsigned who, struct moves *moves)
-{
+void script_moves(unsigned who, struct moves *moves) {
     const struct actor *actor = &world.actors[who];
     moves->count = 0;
     if (!actor->exists || actor->dead || actor->in_call)
@@ -120,8 +107,7 @@ void script_moves(unsigned who, struct moves *moves)
         keeper_moves(who, moves);
 }
 
-void script_begin(unsigned who, struct move move, struct hal_event *event)
-{
+void script_begin(unsigned who, struct move move, struct hal_event *event) {
     struct actor *actor = &world.actors[who];
     struct ax_ipc *ipc = &setting.thread[who]->page->ipc;
     memset(ipc, 0, sizeof(*ipc));
@@ -138,8 +124,7 @@ void script_begin(unsigned who, struct move move, struct hal_event *event)
 }
 
 /* It is gone: what it was about to do is of no account any more. */
-static void actor_bury(unsigned who)
-{
+static void actor_bury(unsigned who) {
     struct actor *actor = &world.actors[who];
     if (is_client(who) || (is_server(who) && actor->move.verb == VERB_SUBCALL))
         record_end(tag_of_call(who));
@@ -150,8 +135,7 @@ static void actor_bury(unsigned who)
         world.tokens_at[token][who] = 0;
 }
 
-void scripts_absorb(void)
-{
+void scripts_absorb(void) {
     for (unsigned who = 0; who < ACTORS; who++) {
         struct actor *actor = &world.actors[who];
         const struct thread *thread = setting.thread[who];

@@ -7,13 +7,11 @@
 /* How long after its beginning a call with a deadline is to be answered soon. */
 #define SOON_NS 1000
 
-static const struct client_step *step_of(unsigned who)
-{
+static const struct client_step *step_of(unsigned who) {
     return &setting.scenario->client[who][world.actors[who].client.pc];
 }
 
-void client_moves(unsigned who, struct moves *moves)
-{
+void client_moves(unsigned who, struct moves *moves) {
     const struct client *client = &world.actors[who].client;
     if (client->must_take) {
         moves_add(moves, VERB_TAKE, 0);
@@ -32,8 +30,7 @@ void client_moves(unsigned who, struct moves *moves)
     }
 }
 
-static void call_begin(unsigned who)
-{
+static void call_begin(unsigned who) {
     struct client *client = &world.actors[who].client;
     const struct client_step *step = step_of(who);
     struct ax_ipc *ipc = &setting.thread[who]->page->ipc;
@@ -59,8 +56,7 @@ static void call_begin(unsigned who)
                         .owed = (uint16_t)(world.closed & ~world.announced & ~world.retired)};
 }
 
-void client_begin(unsigned who, struct move move, struct hal_event *event)
-{
+void client_begin(unsigned who, struct move move, struct hal_event *event) {
     const struct client *client = &world.actors[who].client;
     switch (move.verb) {
     case VERB_TAKE:
@@ -82,8 +78,7 @@ void client_begin(unsigned who, struct move move, struct hal_event *event)
 
 /* ---- What came of it ------------------------------------------------------------------------- */
 
-static void opened_absorb(unsigned who, unsigned tag, const struct ax_message *answer)
-{
+static void opened_absorb(unsigned who, unsigned tag, const struct ax_message *answer) {
     struct client *client = &world.actors[who].client;
     if (answer->handle_count == 0)
         return; /* a server before this one had made it, and it closed with that */
@@ -91,8 +86,7 @@ static void opened_absorb(unsigned who, unsigned tag, const struct ax_message *a
     names.opened[who] = answer->handles[0].handle;
 }
 
-static void taken_absorb(unsigned who, const struct ax_message *answer)
-{
+static void taken_absorb(unsigned who, const struct ax_message *answer) {
     if (answer->handle_count == 0)
         return;
     names.token[who] = answer->handles[0].handle;
@@ -100,8 +94,7 @@ static void taken_absorb(unsigned who, const struct ax_message *answer)
     world.tokens_at[who][who]++;
 }
 
-static void answer_absorb(unsigned who, unsigned tag)
-{
+static void answer_absorb(unsigned who, unsigned tag) {
     const struct record *record = &world.records[tag];
     const struct ax_message *answer = &setting.thread[who]->page->ipc.message;
     struct client *client = &world.actors[who].client;
@@ -124,8 +117,7 @@ static void answer_absorb(unsigned who, unsigned tag)
         taken_absorb(who, answer);
 }
 
-static void call_absorb(unsigned who, ax_result result)
-{
+static void call_absorb(unsigned who, ax_result result) {
     struct client *client = &world.actors[who].client;
     unsigned tag = tag_of_call(who);
     struct record *record = &world.records[tag];
@@ -155,8 +147,7 @@ static void call_absorb(unsigned who, ax_result result)
     client->pc++;
 }
 
-void client_absorb(unsigned who, struct move move, ax_result result)
-{
+void client_absorb(unsigned who, struct move move, ax_result result) {
     struct client *client = &world.actors[who].client;
     switch (move.verb) {
     case VERB_TAKE:

@@ -19,8 +19,7 @@ static const struct {
     [SIGNAL_EVENT] = {VERB_SIGNAL, KEEPER},
 };
 
-static void moves_disturb(const struct keeper *keeper, struct moves *moves)
-{
+static void moves_disturb(const struct keeper *keeper, struct moves *moves) {
     if (keeper->count == setting.scenario->disturb_count)
         return;
     for (unsigned i = 0; i < DISTURBANCES; i++) {
@@ -30,8 +29,7 @@ static void moves_disturb(const struct keeper *keeper, struct moves *moves)
     }
 }
 
-void keeper_moves(unsigned who, struct moves *moves)
-{
+void keeper_moves(unsigned who, struct moves *moves) {
     const struct keeper *keeper = &world.actors[who].keeper;
     moves_disturb(keeper, moves);
     if ((keeper->seen & BIT(S1)) == 0)
@@ -46,15 +44,13 @@ void keeper_moves(unsigned who, struct moves *moves)
         moves_add(moves, VERB_SLEEP, 0);
 }
 
-static void interrupt_begin(unsigned target, struct hal_event *event)
-{
+static void interrupt_begin(unsigned target, struct hal_event *event) {
     if (is_client(target) && world.actors[target].in_call)
         world.records[tag_of_call(target)].asked = 1;
     event_call(event, AX_CALL_THREAD_CONTROL, names.thread[target], AX_THREAD_INTERRUPT, 0);
 }
 
-static void end_begin(unsigned target, bool hung, struct hal_event *event)
-{
+static void end_begin(unsigned target, bool hung, struct hal_event *event) {
     const struct job *job = &world.actors[target].server.now;
     if (hung && job->tag != 0 && job->served)
         world.records[job->tag].deaths++;
@@ -62,8 +58,7 @@ static void end_begin(unsigned target, bool hung, struct hal_event *event)
                hung ? AX_CAUSE_HUNG : AX_CAUSE_KILLED, 0);
 }
 
-void keeper_begin(unsigned who, struct move move, struct hal_event *event)
-{
+void keeper_begin(unsigned who, struct move move, struct hal_event *event) {
     struct keeper *keeper = &world.actors[who].keeper;
     unsigned target = KEEPER;
     if (move.verb == VERB_KILL || move.verb == VERB_HANG || move.verb == VERB_INTERRUPT ||
@@ -93,8 +88,7 @@ void keeper_begin(unsigned who, struct move move, struct hal_event *event)
     }
 }
 
-void keeper_absorb(unsigned who, struct move move, ax_result result)
-{
+void keeper_absorb(unsigned who, struct move move, ax_result result) {
     struct keeper *keeper = &world.actors[who].keeper;
     switch (move.verb) {
     case VERB_KILL:

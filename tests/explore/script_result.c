@@ -6,8 +6,7 @@
 
 /* ---- Calls that come in ---------------------------------------------------------------------- */
 
-static void received_check(unsigned who, unsigned tag, const struct ax_message *message)
-{
+static void received_check(unsigned who, unsigned tag, const struct ax_message *message) {
     struct record *record = &world.records[tag];
     struct ax_call_id *id = &names.id[tag];
     MUST_OF(who, tag, tag > 0 && tag < TAGS && record->sent);
@@ -31,8 +30,7 @@ static void received_check(unsigned who, unsigned tag, const struct ax_message *
     }
 }
 
-static void order_add(unsigned tag)
-{
+static void order_add(unsigned tag) {
     for (unsigned i = 0; i < world.received_count; i++) {
         if (world.received_order[i] == tag)
             return;
@@ -41,8 +39,7 @@ static void order_add(unsigned tag)
     world.received_order[world.received_count++] = (uint8_t)tag;
 }
 
-static void call_received(unsigned who, const struct ax_message *message)
-{
+static void call_received(unsigned who, const struct ax_message *message) {
     struct server *server = &world.actors[who].server;
     unsigned tag = message->operation & 0xff;
     received_check(who, tag, message);
@@ -72,8 +69,7 @@ static void call_received(unsigned who, const struct ax_message *message)
 
 /* ---- And the rest that is received ----------------------------------------------------------- */
 
-static void close_received(unsigned who, const struct ax_message *message)
-{
+static void close_received(unsigned who, const struct ax_message *message) {
     struct server *server = &world.actors[who].server;
     uint64_t badge = message->badge;
     const struct session *session = session_find(setting.thread[who]->endpoint, badge);
@@ -85,8 +81,7 @@ static void close_received(unsigned who, const struct ax_message *message)
     server->pc = SERVER_RETIRE;
 }
 
-static void unpark(unsigned who, unsigned index)
-{
+static void unpark(unsigned who, unsigned index) {
     struct server *server = &world.actors[who].server;
     MUST(server->now.tag == 0 && index < server->parked_count);
     server->now = server->parked[index];
@@ -102,8 +97,7 @@ static void unpark(unsigned who, unsigned index)
 }
 
 /* An early answer is asked for: of a call that it holds, and that it was not told of before. */
-static void interrupt_received(unsigned who, const struct ax_message *message)
-{
+static void interrupt_received(unsigned who, const struct ax_message *message) {
     struct server *server = &world.actors[who].server;
     unsigned index = 0;
     while (index < server->parked_count && names.parked[who][index] != message->reply)
@@ -118,8 +112,7 @@ static void interrupt_received(unsigned who, const struct ax_message *message)
     unpark(who, index);
 }
 
-static void event_received(unsigned who, const struct ax_message *message)
-{
+static void event_received(unsigned who, const struct ax_message *message) {
     struct server *server = &world.actors[who].server;
     MUST_OF(who, message->badge, message->badge == 99 && setting.scenario->event);
     MUST_OF(who, message->words[0], message->words[0] == world.signalled);
@@ -128,8 +121,7 @@ static void event_received(unsigned who, const struct ax_message *message)
     server->pc = SERVER_IDLE;
 }
 
-static void receive_absorb(unsigned who, ax_result result)
-{
+static void receive_absorb(unsigned who, ax_result result) {
     struct server *server = &world.actors[who].server;
     const struct ax_message *message = &setting.thread[who]->page->ipc.message;
     MUST_OF(who, result, server->now.tag == 0);
@@ -154,8 +146,7 @@ static void receive_absorb(unsigned who, ax_result result)
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
-static void leave_over(unsigned who, const struct job *job)
-{
+static void leave_over(unsigned who, const struct job *job) {
     struct server *server = &world.actors[who].server;
     server->leftover = job->extra;
     server->leftover_badge = (uint8_t)(BADGE_OPENED + job->tag);
@@ -164,8 +155,7 @@ static void leave_over(unsigned who, const struct job *job)
 }
 
 /* The call at hand is over for this server; what it held for it is left over. */
-static void job_end(unsigned who, bool handed_over)
-{
+static void job_end(unsigned who, bool handed_over) {
     struct server *server = &world.actors[who].server;
     struct job job = server->now;
     server->now = (struct job){0};
@@ -183,8 +173,7 @@ static void job_end(unsigned who, bool handed_over)
     server->pc = SERVER_CLOSE;
 }
 
-static void answer_absorb(unsigned who, struct move move, ax_result result)
-{
+static void answer_absorb(unsigned who, struct move move, ax_result result) {
     struct server *server = &world.actors[who].server;
     unsigned tag = server->now.tag;
     bool received = move.verb == VERB_ANSWER_RECEIVE;
@@ -199,8 +188,7 @@ static void answer_absorb(unsigned who, struct move move, ax_result result)
         receive_absorb(who, result);
 }
 
-void server_blocked(unsigned who)
-{
+void server_blocked(unsigned who) {
     struct actor *actor = &world.actors[who];
     if (actor->move.verb != VERB_ANSWER_RECEIVE)
         return;
@@ -210,8 +198,7 @@ void server_blocked(unsigned who)
 
 /* ---- What is done for a call ----------------------------------------------------------------- */
 
-static void effect_absorb(unsigned who, ax_result result)
-{
+static void effect_absorb(unsigned who, ax_result result) {
     struct job *job = &world.actors[who].server.now;
     struct record *record = &world.records[job->tag];
     if (result == AX_ERR_EXISTS) {
@@ -227,8 +214,7 @@ static void effect_absorb(unsigned who, ax_result result)
     job->ready = 1;
 }
 
-static void stash_absorb(unsigned who, enum verb verb, ax_result result)
-{
+static void stash_absorb(unsigned who, enum verb verb, ax_result result) {
     struct job *job = &world.actors[who].server.now;
     uint8_t *at = world.tokens_at[(job->tag - 1) / CALLS_EACH];
     if (verb == VERB_STASH_PUT) {
@@ -257,8 +243,7 @@ static void stash_absorb(unsigned who, enum verb verb, ax_result result)
     job->ready = 1;
 }
 
-static void open_absorb(unsigned who, ax_result result)
-{
+static void open_absorb(unsigned who, ax_result result) {
     struct job *job = &world.actors[who].server.now;
     if (result == AX_ERR_EXISTS) {
         MUST_OF(who, job->tag, world.records[job->tag].received > 1);
@@ -273,8 +258,7 @@ static void open_absorb(unsigned who, ax_result result)
     job->ready = 1;
 }
 
-static void forward_absorb(unsigned who, ax_result result)
-{
+static void forward_absorb(unsigned who, ax_result result) {
     const struct job *job = &world.actors[who].server.now;
     if (result == AX_ERR_CALLER_DEAD)
         MUST_OF(who, job->tag, !job_is_wanted(job));
@@ -283,8 +267,7 @@ static void forward_absorb(unsigned who, ax_result result)
     job_end(who, false);
 }
 
-static void subcall_absorb(unsigned who, unsigned tag, ax_result result)
-{
+static void subcall_absorb(unsigned who, unsigned tag, ax_result result) {
     struct job *job = &world.actors[who].server.now;
     const struct record *record = &world.records[tag];
     if (result == AX_ERR_DEADLOCK || result == AX_ERR_PEER_CLOSED) {
@@ -300,8 +283,7 @@ static void subcall_absorb(unsigned who, unsigned tag, ax_result result)
     job->asked = 1;
 }
 
-static void job_absorb(unsigned who, struct move move, ax_result result)
-{
+static void job_absorb(unsigned who, struct move move, ax_result result) {
     struct job *job = &world.actors[who].server.now;
     switch (move.verb) {
     case VERB_EFFECT: effect_absorb(who, result); break;
@@ -328,8 +310,7 @@ static void job_absorb(unsigned who, struct move move, ax_result result)
 
 /* ---- Closed sessions ------------------------------------------------------------------------- */
 
-static void list_absorb(unsigned who, ax_result count)
-{
+static void list_absorb(unsigned who, ax_result count) {
     struct server *server = &world.actors[who].server;
     struct ax_session_info info[4];
     MUST_OF(who, count, count >= 0 && count <= 4);
@@ -344,8 +325,7 @@ static void list_absorb(unsigned who, ax_result count)
     server->pc = count > 0 ? SERVER_RETIRE : SERVER_ADOPT;
 }
 
-static void retire_absorb(unsigned who, unsigned badge, ax_result result)
-{
+static void retire_absorb(unsigned who, unsigned badge, ax_result result) {
     struct server *server = &world.actors[who].server;
     /* Another instance, which serves beside this one, may have been faster. */
     if (result == AX_ERR_NOT_FOUND)
@@ -361,8 +341,7 @@ static void retire_absorb(unsigned who, unsigned badge, ax_result result)
 }
 
 /* The calls that wait to be delivered again, in the order in which they were received. */
-static void redelivered_absorb(unsigned who, ax_result count)
-{
+static void redelivered_absorb(unsigned who, ax_result count) {
     const struct ax_session_info *info = (const void *)setting.thread[who]->page->buffer;
     unsigned next = 0;
     MUST_OF(who, count, count >= 0 && count <= world.received_count);
@@ -377,8 +356,7 @@ static void redelivered_absorb(unsigned who, ax_result count)
     world.actors[who].server.pc = SERVER_IDLE;
 }
 
-void server_absorb(unsigned who, struct move move, ax_result result)
-{
+void server_absorb(unsigned who, struct move move, ax_result result) {
     struct server *server = &world.actors[who].server;
     switch (move.verb) {
     case VERB_WAIT_GO:

@@ -11,8 +11,7 @@
 /* ---- What it could do ------------------------------------------------------------------------ */
 
 /* What must be done before the answer. */
-static void moves_prepare(unsigned who, const struct job *job, struct moves *moves)
-{
+static void moves_prepare(unsigned who, const struct job *job, struct moves *moves) {
     unsigned traits = setting.scenario->server;
     switch (job->request) {
     case REQUEST_FORWARD: moves_add(moves, VERB_FORWARD, job->tag); return;
@@ -38,8 +37,7 @@ static void moves_prepare(unsigned who, const struct job *job, struct moves *mov
         moves_add(moves, VERB_ANSWER_EARLY, job->tag);
 }
 
-static bool may_park(const struct server *server)
-{
+static bool may_park(const struct server *server) {
     const struct job *job = &server->now;
     if (job->final || server->parked_count == PARKED_MAX || job->extra != EXTRA_NONE)
         return false;
@@ -49,8 +47,7 @@ static bool may_park(const struct server *server)
 }
 
 /* Parked calls that are only held wait for something to happen; others for nothing to do. */
-static bool may_wait(const struct server *server)
-{
+static bool may_wait(const struct server *server) {
     for (unsigned i = 0; i < server->parked_count; i++) {
         if (server->parked[i].request != REQUEST_HOLD)
             return false;
@@ -58,8 +55,7 @@ static bool may_wait(const struct server *server)
     return true;
 }
 
-static void moves_job(unsigned who, struct moves *moves)
-{
+static void moves_job(unsigned who, struct moves *moves) {
     const struct server *server = &world.actors[who].server;
     const struct job *job = &server->now;
     unsigned traits = setting.scenario->server;
@@ -85,8 +81,7 @@ static void moves_job(unsigned who, struct moves *moves)
         moves_add(moves, VERB_FAULT, job->tag);
 }
 
-void server_moves(unsigned who, struct moves *moves)
-{
+void server_moves(unsigned who, struct moves *moves) {
     const struct server *server = &world.actors[who].server;
     switch ((enum server_pc)server->pc) {
     case SERVER_GO: moves_add(moves, VERB_WAIT_GO, 0); break;
@@ -105,8 +100,7 @@ void server_moves(unsigned who, struct moves *moves)
 }
 
 /* Its caller still waits for it. */
-bool job_is_wanted(const struct job *job)
-{
+bool job_is_wanted(const struct job *job) {
     const struct record *record = &world.records[job->tag];
     return record->sent && record->attempt == job->attempt;
 }
@@ -114,8 +108,7 @@ bool job_is_wanted(const struct job *job)
 /* ---- And how --------------------------------------------------------------------------------- */
 
 /* The call at hand, if there is one, is parked by receiving. */
-static void park(unsigned who)
-{
+static void park(unsigned who) {
     struct server *server = &world.actors[who].server;
     if (server->now.tag == 0)
         return;
@@ -126,8 +119,7 @@ static void park(unsigned who)
     server->now = (struct job){0};
 }
 
-static void receive_begin(unsigned who, bool wait, struct hal_event *event)
-{
+static void receive_begin(unsigned who, bool wait, struct hal_event *event) {
     struct ax_ipc *ipc = &setting.thread[who]->page->ipc;
     park(who);
     ipc->accept = 1;
@@ -135,8 +127,7 @@ static void receive_begin(unsigned who, bool wait, struct hal_event *event)
     event_call(event, AX_CALL_REPLY_RECEIVE, AX_HANDLE_NONE, names.endpoint[who]);
 }
 
-static void answer_begin(unsigned who, enum answer answer, bool receive, struct hal_event *event)
-{
+static void answer_begin(unsigned who, enum answer answer, bool receive, struct hal_event *event) {
     struct ax_ipc *ipc = &setting.thread[who]->page->ipc;
     const struct job *job = &world.actors[who].server.now;
     ipc->message.operation = answer;
@@ -154,8 +145,7 @@ static void answer_begin(unsigned who, enum answer answer, bool receive, struct 
                receive ? names.endpoint[who] : AX_HANDLE_NONE);
 }
 
-static void fault_begin(unsigned who, struct hal_event *event)
-{
+static void fault_begin(unsigned who, struct hal_event *event) {
     const struct job *job = &world.actors[who].server.now;
     if (job->served && job_is_wanted(job))
         world.records[job->tag].deaths++;
@@ -164,8 +154,7 @@ static void fault_begin(unsigned who, struct hal_event *event)
     event->fault.fault = AX_FAULT_UNMAPPED;
 }
 
-static void stash_begin(unsigned who, enum verb verb, struct hal_event *event)
-{
+static void stash_begin(unsigned who, enum verb verb, struct hal_event *event) {
     const struct job *job = &world.actors[who].server.now;
     unsigned slot = STASH_TOKENS + (job->tag - 1U) / CALLS_EACH;
     ax_handle stash = names.stash[who];
@@ -178,8 +167,7 @@ static void stash_begin(unsigned who, enum verb verb, struct hal_event *event)
 }
 
 /* Of the lower server; its id follows from the call that is served. Or of the lower one, back. */
-static void subcall_begin(unsigned who, unsigned tag, struct hal_event *event)
-{
+static void subcall_begin(unsigned who, unsigned tag, struct hal_event *event) {
     struct ax_ipc *ipc = &setting.thread[who]->page->ipc;
     const struct job *job = &world.actors[who].server.now;
     struct record *record = &world.records[tag];
@@ -197,8 +185,7 @@ static void subcall_begin(unsigned who, unsigned tag, struct hal_event *event)
     event_call(event, AX_CALL_CALL, names.session[who]);
 }
 
-static void server_begin_job(unsigned who, struct move move, struct hal_event *event)
-{
+static void server_begin_job(unsigned who, struct move move, struct hal_event *event) {
     const struct server *server = &world.actors[who].server;
     switch (move.verb) {
     case VERB_EFFECT:
@@ -234,8 +221,7 @@ static void server_begin_job(unsigned who, struct move move, struct hal_event *e
     }
 }
 
-void server_begin(unsigned who, struct move move, struct hal_event *event)
-{
+void server_begin(unsigned who, struct move move, struct hal_event *event) {
     struct server *server = &world.actors[who].server;
     switch (move.verb) {
     case VERB_WAIT_GO:

@@ -36,8 +36,7 @@ static struct {
 
 /* ---- States that were there before ----------------------------------------------------------- */
 
-static void *memory(size_t count, size_t size)
-{
+static void *memory(size_t count, size_t size) {
     void *made = calloc(count, size);
     if (made == NULL) {
         fputs("explore: no memory\n", stderr);
@@ -46,8 +45,7 @@ static void *memory(size_t count, size_t size)
     return made;
 }
 
-static void visited_start(void)
-{
+static void visited_start(void) {
     free(visited.slots);
     visited.mask = (UINT64_C(1) << 16) - 1;
     visited.slots = memory(visited.mask + 1, sizeof(struct hash));
@@ -55,8 +53,7 @@ static void visited_start(void)
 }
 
 /* False: it is there. Both halves 0 is no hash of a state. */
-static bool visited_insert(struct hash hash)
-{
+static bool visited_insert(struct hash hash) {
     for (uint64_t at = hash.low & visited.mask;; at = (at + 1) & visited.mask) {
         struct hash *slot = &visited.slots[at];
         if (slot->low == hash.low && slot->high == hash.high)
@@ -68,8 +65,7 @@ static bool visited_insert(struct hash hash)
     }
 }
 
-static bool visited_add(struct hash hash)
-{
+static bool visited_add(struct hash hash) {
     if (!visited_insert(hash))
         return false;
     if (++visited.used * 2 <= visited.mask)
@@ -88,8 +84,7 @@ static bool visited_add(struct hash hash)
 
 /* ---- States on the way ----------------------------------------------------------------------- */
 
-static void level_save(struct level *level)
-{
+static void level_save(struct level *level) {
     if (level->machine == NULL)
         level->machine = memory(1, machine_bytes);
     memcpy(level->machine, model, machine_bytes);
@@ -97,16 +92,14 @@ static void level_save(struct level *level)
     level->names = names;
 }
 
-static void level_restore(const struct level *level)
-{
+static void level_restore(const struct level *level) {
     memcpy(model, level->machine, machine_bytes);
     world = level->world;
     names = level->names;
 }
 
 /* The state that there is now, with the steps that are possible in it. */
-static void level_push(void)
-{
+static void level_push(void) {
     if (depth == DEPTH_MAX)
         explore_fail("a path of %u steps", depth);
     if (levels[depth] == NULL)
@@ -120,8 +113,7 @@ static void level_push(void)
         level_save(level);
 }
 
-static void levels_free(void)
-{
+static void levels_free(void) {
     for (unsigned i = 0; i < DEPTH_MAX && levels[i] != NULL; i++) {
         free(levels[i]->machine);
         free(levels[i]);
@@ -167,8 +159,7 @@ static const char *const verb_names[VERB_COUNT] = {
     [VERB_SLEEP] = "sleeps",
 };
 
-static void step_print(const struct step *step)
-{
+static void step_print(const struct step *step) {
     switch ((enum step_kind)step->kind) {
     case STEP_SCRIPT:
         fprintf(stderr, "CPU %u: %s %s %u", step->cpu, who_name(step->who),
@@ -189,8 +180,7 @@ static void step_print(const struct step *step)
     }
 }
 
-void path_print(void)
-{
+void path_print(void) {
     if (setting.scenario == NULL)
         return;
     fprintf(stderr, "scenario %s, %u CPUs:\n", setting.scenario->name, setting.scenario->cpus);
@@ -203,8 +193,7 @@ void path_print(void)
     setting.scenario = NULL; /* once is enough */
 }
 
-void explore_fail(const char *format, ...)
-{
+void explore_fail(const char *format, ...) {
     va_list arguments;
     path_print();
     va_start(arguments, format);
@@ -217,16 +206,14 @@ void explore_fail(const char *format, ...)
 
 /* ---- The search ------------------------------------------------------------------------------ */
 
-static bool has_two_paths(const struct step *step)
-{
+static bool has_two_paths(const struct step *step) {
     return step->kind == STEP_SCRIPT &&
            (step->move.verb == VERB_CALL || step->move.verb == VERB_SUBCALL ||
             step->move.verb == VERB_ANSWER_RECEIVE);
 }
 
 /* What the short path leaves behind is what the long one does. */
-static void paths_compare(const struct level *level, struct step *step)
-{
+static void paths_compare(const struct level *level, struct step *step) {
     kernel->fast_ipc = false;
     machine_step(step);
     struct hash slow = canon_hash();
@@ -238,8 +225,7 @@ static void paths_compare(const struct level *level, struct step *step)
         explore_fail("the short path has another effect than the long one");
 }
 
-static void level_step(struct level *level)
-{
+static void level_step(struct level *level) {
     struct step *step = &level->steps[level->taken++];
     if (level->taken > 1)
         level_restore(level);
@@ -250,8 +236,7 @@ static void level_step(struct level *level)
     check_state();
 }
 
-void search(const struct scenario *scenario, uint64_t limit, struct figures *figures)
-{
+void search(const struct scenario *scenario, uint64_t limit, struct figures *figures) {
     *figures = (struct figures){0};
     world_start(scenario);
     machine_bytes = model_state_bytes();

@@ -12,8 +12,7 @@
 #define PRIORITY     16
 
 /* An image with no byte of its own: the scripts need none. */
-static const struct ax_root_image *image(void)
-{
+static const struct ax_root_image *image(void) {
     static const struct ax_root_image made = {
         .magic = AX_ROOT_MAGIC,
         .entry = 0x400000,
@@ -25,8 +24,7 @@ static const struct ax_root_image *image(void)
     return &made;
 }
 
-static void machine_start(const struct scenario *scenario)
-{
+static void machine_start(const struct scenario *scenario) {
     struct driver_config config = {
         .model = {.cpu_count = scenario->cpus,
                   .memory_bytes = MEMORY_BYTES,
@@ -43,8 +41,7 @@ static void machine_start(const struct scenario *scenario)
 }
 
 /* The keeper makes a kernel call while nothing else runs. */
-static ax_result keeper_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
-{
+static ax_result keeper_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3) {
     struct hal_event event;
     struct thread *keeper = setting.thread[KEEPER];
     event_call(&event, number, a0, a1, a2, a3);
@@ -56,22 +53,19 @@ static ax_result keeper_call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t
     return result;
 }
 
-static ax_handle give(unsigned who, ax_handle handle, uint32_t rights)
-{
+static ax_handle give(unsigned who, ax_handle handle, uint32_t rights) {
     return driver_copy(driver_root(), handle, setting.process[who], rights);
 }
 
 /* A session of an endpoint for one of them; the keeper keeps no handle to it. */
-static ax_handle session_give(unsigned who, ax_handle endpoint, uint64_t badge)
-{
+static ax_handle session_give(unsigned who, ax_handle endpoint, uint64_t badge) {
     ax_handle handle = (ax_handle)keeper_call(AX_CALL_SESSION_CREATE, endpoint, badge, 0, 0);
     ax_handle given = give(who, handle, AX_RIGHT_ALL);
     keeper_call(AX_CALL_HANDLE_CLOSE, handle, 0, 0, 0);
     return given;
 }
 
-static ax_handle endpoint_make_at(unsigned index)
-{
+static ax_handle endpoint_make_at(unsigned index) {
     ax_handle handle = (ax_handle)keeper_call(AX_CALL_OBJECT_CREATE, AX_TYPE_ENDPOINT, 0, 0, 0);
     struct object *object = driver_object(driver_root(), handle);
     setting.endpoint[index] = (struct endpoint *)object;
@@ -79,20 +73,17 @@ static ax_handle endpoint_make_at(unsigned index)
     return handle;
 }
 
-static ax_handle event_make_at(struct object **object)
-{
+static ax_handle event_make_at(struct object **object) {
     ax_handle handle = (ax_handle)keeper_call(AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT, 0, 0, 0);
     *object = driver_object(driver_root(), handle);
     return handle;
 }
 
-static bool takes_part(const struct scenario *scenario, unsigned who)
-{
+static bool takes_part(const struct scenario *scenario, unsigned who) {
     return who != LOWER || scenario->lower;
 }
 
-static void processes_make(const struct scenario *scenario)
-{
+static void processes_make(const struct scenario *scenario) {
     for (unsigned who = 0; who < PROCESSES; who++) {
         if (who == KEEPER || !takes_part(scenario, who))
             continue;
@@ -103,8 +94,7 @@ static void processes_make(const struct scenario *scenario)
 
 /* ---- What each is handed --------------------------------------------------------------------- */
 
-static void clients_furnish(ax_handle endpoint)
-{
+static void clients_furnish(ax_handle endpoint) {
     for (unsigned who = C1; who <= C2; who++) {
         ax_handle token = event_make_at(&setting.token[who]);
         names.session[who] = session_give(who, endpoint, BADGE_C1 + who);
@@ -117,8 +107,7 @@ static void clients_furnish(ax_handle endpoint)
     }
 }
 
-static void server_furnish(unsigned who, ax_handle endpoint)
-{
+static void server_furnish(unsigned who, ax_handle endpoint) {
     names.endpoint[who] = give(who, endpoint, AX_RIGHT_RECEIVE | AX_RIGHT_SESSIONS);
     names.stash[who] = give(who, names.process[STASH], AX_RIGHT_HANDLES);
     names.go[who] = give(who, names.go[KEEPER], AX_RIGHT_WAIT);
@@ -126,8 +115,7 @@ static void server_furnish(unsigned who, ax_handle endpoint)
     world.actors[who].server.pc = who == S2 ? SERVER_GO : SERVER_IDLE;
 }
 
-static void servers_furnish(const struct scenario *scenario, ax_handle endpoint)
-{
+static void servers_furnish(const struct scenario *scenario, ax_handle endpoint) {
     ax_handle forward =
         (ax_handle)keeper_call(AX_CALL_SESSION_CREATE, endpoint, BADGE_FORWARD, 0, 0);
     for (unsigned who = S1; who <= S2; who++) {
@@ -146,8 +134,7 @@ static void servers_furnish(const struct scenario *scenario, ax_handle endpoint)
     names.session[S2] = give(S2, sub, AX_RIGHT_ALL);
 }
 
-static void furnish(const struct scenario *scenario)
-{
+static void furnish(const struct scenario *scenario) {
     ax_handle endpoint = endpoint_make_at(ENDPOINT_E);
     struct keeper *keeper = &world.actors[KEEPER].keeper;
     names.endpoint[KEEPER] = endpoint;
@@ -163,8 +150,7 @@ static void furnish(const struct scenario *scenario)
         keeper_call(AX_CALL_HANDLE_CLOSE, endpoint, 0, 0, 0);
 }
 
-static void threads_make(const struct scenario *scenario)
-{
+static void threads_make(const struct scenario *scenario) {
     for (unsigned who = 0; who < ACTORS; who++) {
         if (!takes_part(scenario, who))
             continue;
@@ -180,8 +166,7 @@ static void threads_make(const struct scenario *scenario)
     }
 }
 
-void world_start(const struct scenario *scenario)
-{
+void world_start(const struct scenario *scenario) {
     memset(&world, 0, sizeof(world));
     memset(&names, 0, sizeof(names));
     memset(&setting, 0, sizeof(setting));
@@ -196,7 +181,6 @@ void world_start(const struct scenario *scenario)
     driver_settle();
 }
 
-void world_stop(void)
-{
+void world_stop(void) {
     driver_stop();
 }

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-static ax_handle make(enum ax_type type, uint64_t argument)
-{
+static ax_handle make(enum ax_type type, uint64_t argument) {
     ax_result result =
         kcall(driver_root_thread(), AX_CALL_OBJECT_CREATE, type, argument, AX_PLACE_ANY);
     if (result < 0)
@@ -12,8 +11,7 @@ static ax_handle make(enum ax_type type, uint64_t argument)
     return (ax_handle)result;
 }
 
-static void map_pages(struct process *process, struct memory *shared)
-{
+static void map_pages(struct process *process, struct memory *shared) {
     uint32_t prot = AX_PROT_READ | AX_PROT_WRITE;
     driver_map(process, WORLD_MEMORY, WORLD_PAGES, prot);
     kernel_lock();
@@ -25,8 +23,7 @@ static void map_pages(struct process *process, struct memory *shared)
 }
 
 /* A process with a copy of all that root has, and itself. */
-static struct process *populate(unsigned thread_count, struct memory *shared)
-{
+static struct process *populate(unsigned thread_count, struct memory *shared) {
     struct process *root = driver_root();
     struct process *process = driver_process();
     map_pages(process, shared);
@@ -49,8 +46,7 @@ static struct process *populate(unsigned thread_count, struct memory *shared)
     return process;
 }
 
-static void world_make(void)
-{
+static void world_make(void) {
     static const struct driver_config config = {.model = {.cpu_count = WORLD_CPUS,
                                                           .memory_bytes = 1 << 20,
                                                           .irq_count = 8,
@@ -78,8 +74,7 @@ static void world_make(void)
     populate(1, shared);
 }
 
-void world_restore(void)
-{
+void world_restore(void) {
     static struct driver_snapshot *first;
     if (first == NULL) {
         world_make();

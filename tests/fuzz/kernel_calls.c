@@ -16,8 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Core's own leaks are found by the census; the sanitizer's search for the host's gets lost in the
  * scripted machine's area and hangs at the end of the run. */
 const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
+const char *__asan_default_options(void) {
     return "detect_leaks=0";
 }
 
@@ -29,16 +28,14 @@ struct input {
     size_t left;
 };
 
-static uint8_t take_byte(struct input *input)
-{
+static uint8_t take_byte(struct input *input) {
     if (input->left == 0)
         return 0;
     input->left--;
     return *input->data++;
 }
 
-static uint64_t take_word(struct input *input)
-{
+static uint64_t take_word(struct input *input) {
     uint64_t word = 0;
     for (unsigned i = 0; i < 8; i++)
         word |= (uint64_t)take_byte(input) << (8 * i);
@@ -46,8 +43,7 @@ static uint64_t take_word(struct input *input)
 }
 
 /* Mostly what could make sense. */
-static uint64_t take_value(struct input *input)
-{
+static uint64_t take_value(struct input *input) {
     uint8_t kind = take_byte(input);
     uint64_t small = kind & 31;
     switch (kind >> 5) {
@@ -63,8 +59,7 @@ static uint64_t take_value(struct input *input)
 }
 
 /* The program writes to its thread page: most of all to what calls take from there. */
-static void scribble(struct input *input, struct thread *thread)
-{
+static void scribble(struct input *input, struct thread *thread) {
     uint8_t *page = (uint8_t *)thread->page;
     uint8_t where = take_byte(input);
     size_t offset;
@@ -81,8 +76,7 @@ static void scribble(struct input *input, struct thread *thread)
 }
 
 /* The message is plausible: few words, a handle or two, loans in the program's memory. */
-static void compose(struct input *input, struct thread *thread)
-{
+static void compose(struct input *input, struct thread *thread) {
     struct ax_ipc *ipc = &thread->page->ipc;
     uint8_t shape = take_byte(input);
     ipc->message.word_count = shape & 7;
@@ -110,8 +104,7 @@ static void compose(struct input *input, struct thread *thread)
 }
 
 /* The CPU's current thread meets the event, unless something else comes first there. */
-static void meet(struct thread *thread, const struct hal_event *event)
-{
+static void meet(struct thread *thread, const struct hal_event *event) {
     uint32_t cpu = thread->cpu->id;
     driver_arm(cpu, event);
     driver_step(cpu);
@@ -119,8 +112,7 @@ static void meet(struct thread *thread, const struct hal_event *event)
     driver_auto_settle();
 }
 
-static void call(struct input *input, struct thread *thread)
-{
+static void call(struct input *input, struct thread *thread) {
     uint64_t number = take_byte(input) % (AX_CALL_COUNT + 1);
     uint64_t arguments[5];
     for (unsigned i = 0; i < 5; i++)
@@ -136,8 +128,7 @@ static void call(struct input *input, struct thread *thread)
     meet(thread, &event);
 }
 
-static void fault(struct input *input, struct thread *thread)
-{
+static void fault(struct input *input, struct thread *thread) {
     uint8_t kind = take_byte(input);
     struct hal_event event = {.kind = HAL_EVENT_FAULT};
     event.fault.fault = kind % AX_FAULT_COUNT;
@@ -148,8 +139,7 @@ static void fault(struct input *input, struct thread *thread)
     meet(thread, &event);
 }
 
-static void act(struct input *input)
-{
+static void act(struct input *input) {
     uint8_t action = take_byte(input);
     struct cpu *cpu = &kernel->cpus[action % WORLD_CPUS];
     struct thread *thread = cpu->current;
@@ -176,8 +166,7 @@ static void act(struct input *input)
     }
 }
 
-static void play(void *context)
-{
+static void play(void *context) {
     struct input *input = context;
     for (unsigned i = 0; i < ACTIONS_MAX && input->left > 0; i++) {
         act(input);
@@ -189,8 +178,7 @@ static void play(void *context)
     driver_check_invariants();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct input input = {.data = data, .left = size};
     int code;
     world_restore();

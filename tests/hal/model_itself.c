@@ -13,8 +13,7 @@
 static struct hal_space space;
 static struct hal_user user;
 
-static void start(bool tagged)
-{
+static void start(bool tagged) {
     struct model_config config = {.cpu_count = 2,
                                   .tagged_tlb = tagged,
                                   .irq_count = 4,
@@ -28,15 +27,13 @@ static void start(bool tagged)
     ck_assert(hal_space_map(&space, PAGE, MODEL_RAM_BASE, 1, HAL_READ | HAL_WRITE));
 }
 
-static bool can(uint32_t cpu, uint32_t access)
-{
+static bool can(uint32_t cpu, uint32_t access) {
     void *pointer;
     struct hal_event event;
     return model_user_access(cpu, &user, PAGE + 8, access, &pointer, &event);
 }
 
-START_TEST(removed_translation_stays_until_the_sync)
-{
+START_TEST(removed_translation_stays_until_the_sync) {
     start(false);
     ck_assert(can(0, HAL_WRITE) && can(1, HAL_WRITE));
     hal_space_unmap(&space, PAGE, 1);
@@ -48,8 +45,7 @@ START_TEST(removed_translation_stays_until_the_sync)
 }
 END_TEST
 
-START_TEST(reduced_translation_stays_until_the_sync)
-{
+START_TEST(reduced_translation_stays_until_the_sync) {
     start(false);
     ck_assert(can(1, HAL_WRITE));
     hal_space_protect(&space, PAGE, 1, HAL_READ);
@@ -61,8 +57,7 @@ START_TEST(reduced_translation_stays_until_the_sync)
 }
 END_TEST
 
-START_TEST(replaced_translation_stays_until_the_sync)
-{
+START_TEST(replaced_translation_stays_until_the_sync) {
     void *before, *after;
     struct hal_event event;
     start(false);
@@ -78,8 +73,7 @@ START_TEST(replaced_translation_stays_until_the_sync)
 END_TEST
 
 /* An untagged TLB forgets when another space is loaded; a tagged one does not. */
-START_TEST(change_of_space)
-{
+START_TEST(change_of_space) {
     struct hal_space other = {0};
     struct hal_user other_user = {0};
     void *pointer;
@@ -96,8 +90,7 @@ START_TEST(change_of_space)
 }
 END_TEST
 
-START_TEST(translations_run_out)
-{
+START_TEST(translations_run_out) {
     start(false);
     uint64_t page = 1;
     while (hal_space_map(&space, PAGE + page * AX_PAGE_SIZE, MODEL_RAM_BASE, 1, HAL_READ))
@@ -109,8 +102,7 @@ START_TEST(translations_run_out)
 }
 END_TEST
 
-START_TEST(failures_are_ordered)
-{
+START_TEST(failures_are_ordered) {
     struct hal_space other = {0};
     start(false);
     model_fail_after(2);
@@ -126,8 +118,7 @@ START_TEST(failures_are_ordered)
 }
 END_TEST
 
-START_TEST(copy_put_back_is_the_same_machine)
-{
+START_TEST(copy_put_back_is_the_same_machine) {
     start(false);
     char *ram = hal_window(MODEL_RAM_BASE);
     ram[5] = 'a';
@@ -155,23 +146,20 @@ START_TEST(copy_put_back_is_the_same_machine)
 END_TEST
 
 static int halted = -1;
-static void halt(void *context, int code)
-{
+static void halt(void *context, int code) {
     (void)context;
     halted = code;
     exit(0);
 }
 
-START_TEST(halt_tells_its_code)
-{
+START_TEST(halt_tells_its_code) {
     struct model_config config = {.hooks = {.halt = halt}};
     model_create(&config);
     hal_halt(3);
 }
 END_TEST
 
-START_TEST(wrong_use_is_noticed)
-{
+START_TEST(wrong_use_is_noticed) {
     start(false);
     switch (_i) {
     case 0: hal_window(MODEL_RAM_BASE - 1); break;
@@ -189,20 +177,17 @@ START_TEST(wrong_use_is_noticed)
 END_TEST
 
 /* The suite links with the machine alone; here core's side is not wanted. */
-uint64_t core_table_alloc(struct hal_space *of)
-{
+uint64_t core_table_alloc(struct hal_space *of) {
     (void)of;
     return 0;
 }
 
-void core_table_free(struct hal_space *of, uint64_t physical)
-{
+void core_table_free(struct hal_space *of, uint64_t physical) {
     (void)of;
     (void)physical;
 }
 
-int main(void)
-{
+int main(void) {
     Suite *suite = suite_create("model");
     TCase *tcase = tcase_create("model");
     suite_add_tcase(suite, tcase);

@@ -15,8 +15,7 @@
 #define STEPS_AT_A_TIME 100
 #define STEP_NS         UINT64_C(50)
 
-bool machine_irq_raise(uint32_t irq)
-{
+bool machine_irq_raise(uint32_t irq) {
     model_irq_raise(irq, 0);
     return true;
 }
@@ -30,8 +29,7 @@ struct step {
 };
 
 /* Eight bytes of user memory; false: a fault. The suite's accesses are aligned. */
-static bool access_word(struct step *step, uint64_t address, uint32_t access, uint64_t *word)
-{
+static bool access_word(struct step *step, uint64_t address, uint32_t access, uint64_t *word) {
     void *pointer;
     if (!model_user_access(step->cpu, step->user, address, access, &pointer, step->event))
         return false;
@@ -42,15 +40,13 @@ static bool access_word(struct step *step, uint64_t address, uint32_t access, ui
     return true;
 }
 
-static bool exception(struct step *step, uint32_t fault)
-{
+static bool exception(struct step *step, uint32_t fault) {
     *step->event = (struct hal_event){.kind = HAL_EVENT_FAULT};
     step->event->fault.fault = fault;
     return false;
 }
 
-static bool do_syscall(struct step *step)
-{
+static bool do_syscall(struct step *step) {
     struct ax_regs *regs = &step->user->regs;
     bool is_call = regs->rip >> AX_PAGE_SHIFT == AX_KERNEL_PAGE >> AX_PAGE_SHIFT;
     regs->rip += 2;
@@ -63,24 +59,21 @@ static bool do_syscall(struct step *step)
     return false;
 }
 
-static bool do_load(struct step *step, uint64_t address, unsigned length)
-{
+static bool do_load(struct step *step, uint64_t address, unsigned length) {
     if (!access_word(step, address, AX_PROT_READ, &step->user->regs.rdi))
         return false;
     step->user->regs.rip += length;
     return true;
 }
 
-static bool do_store(struct step *step)
-{
+static bool do_store(struct step *step) {
     if (!access_word(step, step->user->regs.rdi, AX_PROT_WRITE, &step->user->regs.rsi))
         return false;
     step->user->regs.rip += 3;
     return true;
 }
 
-static bool do_call(struct step *step)
-{
+static bool do_call(struct step *step) {
     struct ax_regs *regs = &step->user->regs;
     uint64_t back = regs->rip + 3;
     if (!access_word(step, regs->rsp - 8, AX_PROT_WRITE, &back))
@@ -90,8 +83,7 @@ static bool do_call(struct step *step)
     return true;
 }
 
-static bool do_ret(struct step *step)
-{
+static bool do_ret(struct step *step) {
     struct ax_regs *regs = &step->user->regs;
     if (!access_word(step, regs->rsp, AX_PROT_READ, &regs->rip))
         return false;
@@ -100,8 +92,7 @@ static bool do_ret(struct step *step)
 }
 
 /* Register to register: xmm0 is the first eight bytes of the thread's vector area. */
-static bool do_move(struct step *step, void *to, const void *from, unsigned length)
-{
+static bool do_move(struct step *step, void *to, const void *from, unsigned length) {
     memcpy(to, from, 8);
     step->user->regs.rip += length;
     return true;
@@ -110,8 +101,7 @@ static bool do_move(struct step *step, void *to, const void *from, unsigned leng
 #define IS(bytes) (memcmp(code, bytes, sizeof(bytes) - 1) == 0)
 
 /* One instruction; false: it ended in an event. */
-static bool do_step(struct step *step)
-{
+static bool do_step(struct step *step) {
     struct ax_regs *regs = &step->user->regs;
     void *at;
     if (!model_user_access(step->cpu, step->user, regs->rip, AX_PROT_EXECUTE, &at, step->event))
@@ -159,8 +149,7 @@ static bool do_step(struct step *step)
     return exception(step, AX_FAULT_INSTRUCTION);
 }
 
-static bool user_hook(void *context, uint32_t cpu, struct hal_user *user, struct hal_event *event)
-{
+static bool user_hook(void *context, uint32_t cpu, struct hal_user *user, struct hal_event *event) {
     (void)context;
     struct step step = {.cpu = cpu, .user = user, .event = event};
     for (unsigned i = 0; i < STEPS_AT_A_TIME; i++) {
@@ -177,8 +166,7 @@ static ucontext_t contexts[2];
 static bool is_started;
 static char stack[65536];
 
-static bool start_hook(void *context, uint32_t cpu)
-{
+static bool start_hook(void *context, uint32_t cpu) {
     (void)context;
     if (getcontext(&contexts[1]) != 0 || cpu != 1)
         return false;
@@ -189,8 +177,7 @@ static bool start_hook(void *context, uint32_t cpu)
     return true;
 }
 
-static void others_hook(void *context, uint32_t cpu)
-{
+static void others_hook(void *context, uint32_t cpu) {
     (void)context;
     if (!is_started)
         return;
@@ -202,20 +189,17 @@ static void others_hook(void *context, uint32_t cpu)
 
 /* ---- The program ----------------------------------------------------------------------------- */
 
-static void halt_hook(void *context, int code)
-{
+static void halt_hook(void *context, int code) {
     (void)context;
     exit(code);
 }
 
-static void console_hook(void *context, const char *text, size_t size)
-{
+static void console_hook(void *context, const char *text, size_t size) {
     (void)context;
     fwrite(text, 1, size, stdout);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     (void)argv;
     static const char module[5000];
     struct model_config config = {

@@ -11,8 +11,7 @@ static uint64_t next_range, next_page;
 uint64_t suite_tables;
 uint64_t suite_tables_left = UINT64_MAX;
 
-__attribute__((format(printf, 1, 2))) static void say(const char *pattern, ...)
-{
+__attribute__((format(printf, 1, 2))) static void say(const char *pattern, ...) {
     char line[256];
     va_list arguments;
     va_start(arguments, pattern);
@@ -21,22 +20,19 @@ __attribute__((format(printf, 1, 2))) static void say(const char *pattern, ...)
     hal_console_write(line, size < sizeof(line) ? size : sizeof(line) - 1);
 }
 
-void suite_check(bool passed, const char *expression, const char *file, int line)
-{
+void suite_check(bool passed, const char *expression, const char *file, int line) {
     if (passed)
         return;
     case_failed = true;
     say("%s:%d: %s: %s\n", file, line, case_name, expression);
 }
 
-void suite_not_run(const char *why)
-{
+void suite_not_run(const char *why) {
     case_not_run = true;
     say("not run: %s: %s\n", case_name, why);
 }
 
-uint64_t frame_take(void)
-{
+uint64_t frame_take(void) {
     const struct hal_boot *boot = hal_boot();
     while (next_range < boot->memory_count &&
            (next_page + 1) * AX_PAGE_SIZE > boot->memory[next_range].size_bytes) {
@@ -52,8 +48,7 @@ uint64_t frame_take(void)
     return physical;
 }
 
-uint64_t core_table_alloc(struct hal_space *space)
-{
+uint64_t core_table_alloc(struct hal_space *space) {
     (void)space;
     if (suite_tables_left == 0)
         return 0;
@@ -62,15 +57,13 @@ uint64_t core_table_alloc(struct hal_space *space)
     return frame_take();
 }
 
-void core_table_free(struct hal_space *space, uint64_t physical)
-{
+void core_table_free(struct hal_space *space, uint64_t physical) {
     (void)space;
     CHECK(physical != 0 && suite_tables > 0);
     suite_tables--;
 }
 
-static void cases_run(const struct suite_case *cases, unsigned counts[3])
-{
+static void cases_run(const struct suite_case *cases, unsigned counts[3]) {
     for (; cases->name != NULL; cases++) {
         case_name = cases->name;
         case_failed = false;
@@ -80,8 +73,7 @@ static void cases_run(const struct suite_case *cases, unsigned counts[3])
     }
 }
 
-void core_start(void)
-{
+void core_start(void) {
     unsigned counts[3] = {0};
     cases_run(machine_cases, counts);
     cases_run(space_cases, counts);

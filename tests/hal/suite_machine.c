@@ -11,8 +11,7 @@
 
 /* ---- Boot data and memory -------------------------------------------------------------------- */
 
-static void boot_data(void)
-{
+static void boot_data(void) {
     const struct hal_boot *boot = hal_boot();
     CHECK(boot == hal_boot());
     CHECK(boot->cpu_count >= 1 && boot->cpu_count <= AX_CPU_MAX);
@@ -26,13 +25,11 @@ static void boot_data(void)
     }
 }
 
-static bool ranges_meet(const struct hal_range *a, const struct hal_range *b)
-{
+static bool ranges_meet(const struct hal_range *a, const struct hal_range *b) {
     return a->base < b->base + b->size_bytes && b->base < a->base + a->size_bytes;
 }
 
-static void memory_ranges(void)
-{
+static void memory_ranges(void) {
     const struct hal_boot *boot = hal_boot();
     for (uint32_t i = 0; i < boot->memory_count; i++) {
         const struct hal_range *range = &boot->memory[i];
@@ -46,8 +43,7 @@ static void memory_ranges(void)
 }
 
 /* Every page is there, none is another one, and distances are the same as in physical memory. */
-static void window(void)
-{
+static void window(void) {
     const struct hal_boot *boot = hal_boot();
     uint64_t base = boot->memory[0].base;
     for (uint32_t i = 0; i < boot->memory_count; i++) {
@@ -69,8 +65,7 @@ static void window(void)
     }
 }
 
-static void entropy(void)
-{
+static void entropy(void) {
     unsigned char a[32] = {0}, b[32] = {0}, zero[32] = {0};
     hal_entropy(a, sizeof(a));
     hal_entropy(b, sizeof(b));
@@ -82,8 +77,7 @@ static void entropy(void)
     CHECK(memcmp(a + 1, b + 1, sizeof(a) - 1) == 0);
 }
 
-static void ports(void)
-{
+static void ports(void) {
     CHECK(hal_port_read(0x2ff, 1) <= 0xff);
     CHECK(hal_port_read(0x2fe, 2) <= 0xffff);
     hal_port_write(0x80, 1, 0); /* the port that means nothing on a PC */
@@ -91,8 +85,7 @@ static void ports(void)
 
 /* ---- Time ------------------------------------------------------------------------------------ */
 
-static void clock_goes_forward(void)
-{
+static void clock_goes_forward(void) {
     uint64_t before_ns = hal_time_ns();
     for (unsigned i = 0; i < 10000; i++) {
         uint64_t now_ns = hal_time_ns();
@@ -102,8 +95,7 @@ static void clock_goes_forward(void)
 }
 
 /* Waits for an event that is no kick. */
-static struct hal_event wait_for_event(void)
-{
+static struct hal_event wait_for_event(void) {
     struct hal_event event;
     do
         hal_cpu_wait(&event);
@@ -111,16 +103,14 @@ static struct hal_event wait_for_event(void)
     return event;
 }
 
-static void deadline_past(void)
-{
+static void deadline_past(void) {
     hal_deadline_set(0);
     CHECK(wait_for_event().kind == HAL_EVENT_TIMER);
     hal_deadline_set(hal_time_ns());
     CHECK(wait_for_event().kind == HAL_EVENT_TIMER);
 }
 
-static void deadline_future(void)
-{
+static void deadline_future(void) {
     uint64_t deadline_ns = hal_time_ns() + 2 * MILLISECOND;
     hal_deadline_set(deadline_ns);
     CHECK(wait_for_event().kind == HAL_EVENT_TIMER);
@@ -128,8 +118,7 @@ static void deadline_future(void)
 }
 
 /* Kicks itself until a wait has brought `count` kicks; whether anything else came. */
-static bool only_kicks_come(unsigned count)
-{
+static bool only_kicks_come(unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         struct hal_event event;
         hal_cpu_kick(0);
@@ -140,15 +129,13 @@ static bool only_kicks_come(unsigned count)
     return true;
 }
 
-static void deadline_fires_once(void)
-{
+static void deadline_fires_once(void) {
     hal_deadline_set(0);
     CHECK(wait_for_event().kind == HAL_EVENT_TIMER);
     CHECK(only_kicks_come(10));
 }
 
-static void deadline_replaced(void)
-{
+static void deadline_replaced(void) {
     hal_deadline_set(0);
     hal_deadline_set(hal_time_ns() + 1000000 * MILLISECOND);
     CHECK(only_kicks_come(10));
@@ -159,13 +146,11 @@ static void deadline_replaced(void)
 
 /* ---- Interrupts ------------------------------------------------------------------------------ */
 
-static uint32_t test_line(void)
-{
+static uint32_t test_line(void) {
     return hal_boot()->irq_count - 1;
 }
 
-static bool irq_is_raised(void)
-{
+static bool irq_is_raised(void) {
     if (hal_boot()->irq_count == 0 || !machine_irq_raise(test_line())) {
         suite_not_run("no interrupt can be raised");
         return false;
@@ -173,8 +158,7 @@ static bool irq_is_raised(void)
     return true;
 }
 
-static void irq_masked_at_start(void)
-{
+static void irq_masked_at_start(void) {
     if (!irq_is_raised())
         return;
     CHECK(only_kicks_come(10));
@@ -185,8 +169,7 @@ static void irq_masked_at_start(void)
 }
 
 /* After an event the line is masked, and what it raises then is kept. */
-static void irq_masked_by_event(void)
-{
+static void irq_masked_by_event(void) {
     hal_irq_unmask(hal_boot()->irq_count > 0 ? test_line() : 0);
     if (!irq_is_raised())
         return;
@@ -206,8 +189,7 @@ static void irq_masked_by_event(void)
 
 /* ---- CPUs ------------------------------------------------------------------------------------ */
 
-static void kick_self(void)
-{
+static void kick_self(void) {
     struct hal_event event;
     hal_cpu_kick(0);
     hal_cpu_kick(0);
@@ -218,8 +200,7 @@ static void kick_self(void)
 /* What CPU 1 is asked to do, and what it has done. */
 static _Atomic uint32_t asked, answered, other_id;
 
-void core_cpu_main(void)
-{
+void core_cpu_main(void) {
     atomic_store(&other_id, hal_cpu_id());
     for (;;) {
         struct hal_event event;
@@ -228,14 +209,12 @@ void core_cpu_main(void)
     }
 }
 
-static void other_is_awaited(uint32_t number)
-{
+static void other_is_awaited(uint32_t number) {
     while (atomic_load(&answered) != number)
         hal_cpu_pause();
 }
 
-static void kick_other(void)
-{
+static void kick_other(void) {
     if (hal_boot()->cpu_count < 2) {
         suite_not_run("one CPU only");
         return;

@@ -10,26 +10,22 @@ static struct thread_under_test thread;
 /* Where the space's own translation tables are not: an area that nothing else uses. */
 #define FAR_ADDRESS UINT64_C(0x123456789000)
 
-static uint64_t frame_with(uint64_t value)
-{
+static uint64_t frame_with(uint64_t value) {
     uint64_t physical = frame_take();
     *(uint64_t *)hal_window(physical) = value;
     return physical;
 }
 
-static uint64_t frame_value(uint64_t physical)
-{
+static uint64_t frame_value(uint64_t physical) {
     return *(uint64_t *)hal_window(physical);
 }
 
-static bool map(uint64_t address, uint64_t physical, uint32_t prot)
-{
+static bool map(uint64_t address, uint64_t physical, uint32_t prot) {
     return hal_space_map(&space, address, physical, 1, prot);
 }
 
 /* Has a thread run a program; its event. */
-static enum hal_event_kind run(const char *program, uint64_t rdi, uint64_t rsi)
-{
+static enum hal_event_kind run(const char *program, uint64_t rdi, uint64_t rsi) {
     thread_start(&thread, &space, 0, program);
     thread.user.regs.rdi = rdi;
     thread.user.regs.rsi = rsi;
@@ -38,34 +34,28 @@ static enum hal_event_kind run(const char *program, uint64_t rdi, uint64_t rsi)
     return kind;
 }
 
-static bool loads(uint64_t address, uint64_t value)
-{
+static bool loads(uint64_t address, uint64_t value) {
     return run(program_load, address, 0) == HAL_EVENT_CALL && thread.event.call.number == value;
 }
 
-static bool faults(enum hal_event_kind kind, uint64_t address, uint32_t access)
-{
+static bool faults(enum hal_event_kind kind, uint64_t address, uint32_t access) {
     return kind == HAL_EVENT_FAULT && thread.event.fault.fault == AX_FAULT_UNMAPPED &&
            thread.event.fault.address == address && thread.event.fault.access == access;
 }
 
-static bool load_faults(uint64_t address)
-{
+static bool load_faults(uint64_t address) {
     return faults(run(program_load, address, 0), address, AX_PROT_READ);
 }
 
-static bool stores(uint64_t address, uint64_t value)
-{
+static bool stores(uint64_t address, uint64_t value) {
     return run(program_store, address, value) == HAL_EVENT_CALL;
 }
 
-static bool store_faults(uint64_t address)
-{
+static bool store_faults(uint64_t address) {
     return faults(run(program_store, address, 0), address, AX_PROT_WRITE);
 }
 
-static void read_and_write(void)
-{
+static void read_and_write(void) {
     space_start(&space);
     uint64_t physical = frame_with(11);
     CHECK(load_faults(DATA_ADDRESS));
@@ -77,8 +67,7 @@ static void read_and_write(void)
     space_stop(&space);
 }
 
-static void fault_keeps_registers(void)
-{
+static void fault_keeps_registers(void) {
     space_start(&space);
     thread_start(&thread, &space, 0, program_load);
     thread.user.regs.rdi = DATA_ADDRESS + 16;
@@ -98,8 +87,7 @@ static void fault_keeps_registers(void)
     space_stop(&space);
 }
 
-static void read_only(void)
-{
+static void read_only(void) {
     space_start(&space);
     uint64_t physical = frame_with(21);
     CHECK(map(DATA_ADDRESS, physical, HAL_READ));
@@ -108,8 +96,7 @@ static void read_only(void)
     space_stop(&space);
 }
 
-static void execute(void)
-{
+static void execute(void) {
     space_start(&space);
     uint64_t physical = frame_take();
     memcpy(hal_window(physical), program_call, 16);
@@ -124,8 +111,7 @@ static void execute(void)
     space_stop(&space);
 }
 
-static void protect(void)
-{
+static void protect(void) {
     space_start(&space);
     uint64_t physical = frame_with(31);
     CHECK(map(DATA_ADDRESS, physical, HAL_READ | HAL_WRITE));
@@ -143,8 +129,7 @@ static void protect(void)
     space_stop(&space);
 }
 
-static void replace(void)
-{
+static void replace(void) {
     space_start(&space);
     uint64_t first = frame_with(41), second = frame_with(42);
     CHECK(map(DATA_ADDRESS, first, HAL_READ | HAL_WRITE));
@@ -156,8 +141,7 @@ static void replace(void)
     space_stop(&space);
 }
 
-static void unmap(void)
-{
+static void unmap(void) {
     space_start(&space);
     CHECK(map(DATA_ADDRESS, frame_with(51), HAL_READ));
     CHECK(map(DATA_ADDRESS + 2 * AX_PAGE_SIZE, frame_with(52), HAL_READ));
@@ -175,8 +159,7 @@ static void unmap(void)
 }
 
 /* Almost all of user space in one call. */
-static void unmap_very_much(void)
-{
+static void unmap_very_much(void) {
     space_start(&space);
     CHECK(map(FAR_ADDRESS, frame_with(61), HAL_READ));
     CHECK(map(FAR_ADDRESS + (UINT64_C(1) << 40), frame_with(62), HAL_READ));
@@ -189,8 +172,7 @@ static void unmap_very_much(void)
 }
 
 /* As long as a run of physical memory may be, over the end of a table of 2 MiB. */
-static void long_run(void)
-{
+static void long_run(void) {
     const struct hal_range *range = &hal_boot()->memory[hal_boot()->memory_count - 1];
     uint64_t run_bytes = HAL_RUN_PAGES * AX_PAGE_SIZE;
     if (range->size_bytes < 2 * run_bytes) {
@@ -213,8 +195,7 @@ static void long_run(void)
     space_stop(&space);
 }
 
-static void two_spaces(void)
-{
+static void two_spaces(void) {
     static struct hal_space other;
     static struct thread_under_test other_thread;
     space_start(&space);
@@ -235,8 +216,7 @@ static void two_spaces(void)
     space_stop(&space);
 }
 
-static void shared_memory(void)
-{
+static void shared_memory(void) {
     space_start(&space);
     uint64_t physical = frame_with(81);
     CHECK(map(DATA_ADDRESS, physical, HAL_READ | HAL_WRITE));
@@ -249,8 +229,7 @@ static void shared_memory(void)
 }
 
 /* The highest and the lowest page that programs can have. */
-static void ends_of_user_space(void)
-{
+static void ends_of_user_space(void) {
     space_start(&space);
     CHECK(map(AX_USER_START, frame_with(91), HAL_READ));
     CHECK(map(AX_PROGRAM_END - AX_PAGE_SIZE, frame_with(92), HAL_READ));
@@ -262,8 +241,7 @@ static void ends_of_user_space(void)
 }
 
 /* All tables come back, and where there is none to have, nothing happens. */
-static void tables(void)
-{
+static void tables(void) {
     uint64_t before = suite_tables;
     for (uint64_t allowed = 0; allowed < 100; allowed++) {
         suite_tables_left = UINT64_MAX;
@@ -281,8 +259,7 @@ static void tables(void)
     CHECK(false); /* a hundred tables for one page */
 }
 
-static void no_space(void)
-{
+static void no_space(void) {
     uint64_t before = suite_tables;
     suite_tables_left = 0;
     static struct hal_space none;

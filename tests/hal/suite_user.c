@@ -31,18 +31,15 @@ __asm__(".pushsection .rodata\n"
 
 static uint64_t kernel_page, program_page;
 
-uint64_t program_address(const char *program)
-{
+uint64_t program_address(const char *program) {
     return PROGRAM_ADDRESS + (uint64_t)(program - programs_start);
 }
 
-static void map(struct hal_space *space, uint64_t address, uint64_t physical, uint32_t prot)
-{
+static void map(struct hal_space *space, uint64_t address, uint64_t physical, uint32_t prot) {
     CHECK(hal_space_map(space, address, physical, 1, prot));
 }
 
-void space_start(struct hal_space *space)
-{
+void space_start(struct hal_space *space) {
     if (kernel_page == 0) {
         kernel_page = frame_take();
         hal_kernel_page(kernel_page);
@@ -57,15 +54,13 @@ void space_start(struct hal_space *space)
     hal_space_sync(space);
 }
 
-void space_stop(struct hal_space *space)
-{
+void space_stop(struct hal_space *space) {
     hal_space_sync(space);
     hal_space_destroy(space);
 }
 
 void thread_start(struct thread_under_test *thread, struct hal_space *space, unsigned slot,
-                  const char *program)
-{
+                  const char *program) {
     memset(thread, 0, sizeof(*thread));
     thread->space = space;
     uint64_t page = frame_take();
@@ -84,13 +79,11 @@ void thread_start(struct thread_under_test *thread, struct hal_space *space, uns
     thread->user.regs.r15 = AX_KERNEL_PAGE;
 }
 
-void thread_stop(struct thread_under_test *thread)
-{
+void thread_stop(struct thread_under_test *thread) {
     hal_user_destroy(&thread->user);
 }
 
-enum hal_event_kind thread_run(struct thread_under_test *thread)
-{
+enum hal_event_kind thread_run(struct thread_under_test *thread) {
     do {
         hal_space_sync(thread->space);
         hal_user_run(&thread->user, thread->space, &thread->event);
@@ -103,20 +96,17 @@ enum hal_event_kind thread_run(struct thread_under_test *thread)
 static struct hal_space space;
 static struct thread_under_test thread;
 
-static void begin(const char *program)
-{
+static void begin(const char *program) {
     space_start(&space);
     thread_start(&thread, &space, 0, program);
 }
 
-static void end(void)
-{
+static void end(void) {
     thread_stop(&thread);
     space_stop(&space);
 }
 
-static void call_arguments(void)
-{
+static void call_arguments(void) {
     begin(program_call);
     struct ax_regs *regs = &thread.user.regs;
     regs->rdi = 1;
@@ -136,8 +126,7 @@ static void call_arguments(void)
 }
 
 /* What a C function keeps is kept, and the result is in rax. */
-static void call_keeps_registers(void)
-{
+static void call_keeps_registers(void) {
     begin(program_call);
     struct ax_regs *regs = &thread.user.regs;
     uint64_t stack = regs->rsp;
@@ -157,8 +146,7 @@ static void call_keeps_registers(void)
 }
 
 /* All registers arrive, and all that core changes are loaded. */
-static void bounce_registers(void)
-{
+static void bounce_registers(void) {
     begin(program_bounce);
     struct ax_regs *regs = &thread.user.regs;
     struct ax_regs before = *regs;
@@ -183,8 +171,7 @@ static void bounce_registers(void)
     end();
 }
 
-static void exception(const char *program, uint32_t fault)
-{
+static void exception(const char *program, uint32_t fault) {
     begin(program);
     thread.user.regs.rbx = 42;
     CHECK(thread_run(&thread) == HAL_EVENT_FAULT);
@@ -198,16 +185,14 @@ static void exception(const char *program, uint32_t fault)
     end();
 }
 
-static void exceptions(void)
-{
+static void exceptions(void) {
     exception(program_undefined, AX_FAULT_INSTRUCTION);
     exception(program_breakpoint, AX_FAULT_BREAKPOINT);
     exception(program_divide, AX_FAULT_DIVIDE);
 }
 
 /* A kick that is pending comes back before the first instruction. */
-static void kick_before_user(void)
-{
+static void kick_before_user(void) {
     begin(program_call);
     uint64_t start = thread.user.regs.rip;
     hal_space_sync(&space);
@@ -219,8 +204,7 @@ static void kick_before_user(void)
     end();
 }
 
-static void timer_before_user(void)
-{
+static void timer_before_user(void) {
     begin(program_call);
     uint64_t start = thread.user.regs.rip;
     hal_deadline_set(0);
@@ -229,8 +213,7 @@ static void timer_before_user(void)
     end();
 }
 
-static void timer_interrupts_user(void)
-{
+static void timer_interrupts_user(void) {
     begin(program_spin);
     uint64_t counted = 0;
     for (unsigned i = 0; i < 3; i++) {
@@ -246,8 +229,7 @@ static void timer_interrupts_user(void)
     end();
 }
 
-static void irq_interrupts_user(void)
-{
+static void irq_interrupts_user(void) {
     uint32_t line = hal_boot()->irq_count - 1;
     if (hal_boot()->irq_count == 0 || !machine_irq_raise(line)) {
         suite_not_run("no interrupt can be raised");
@@ -259,8 +241,7 @@ static void irq_interrupts_user(void)
     end();
 }
 
-static void fs_base(void)
-{
+static void fs_base(void) {
     begin(program_fs);
     uint64_t data = frame_take();
     *(uint64_t *)hal_window(data) = 1234;
@@ -273,8 +254,7 @@ static void fs_base(void)
 }
 
 /* GS base is the thread page, each thread's own; the page is what core sees of it. */
-static void thread_pages(void)
-{
+static void thread_pages(void) {
     static struct thread_under_test other;
     begin(program_gs);
     thread_start(&other, &space, 1, program_gs);
@@ -293,8 +273,7 @@ static void thread_pages(void)
 }
 
 /* Vector registers belong to the thread, whoever else runs meanwhile. */
-static void vector_state(void)
-{
+static void vector_state(void) {
     static struct thread_under_test other;
     if (hal_boot()->vector_bytes == 0) {
         suite_not_run("the machine keeps vector registers itself");

@@ -18,16 +18,14 @@ static uint64_t found_count, frame_count;
 static uint32_t epoch;
 static uint64_t heap_bytes;
 
-static void *table_make(uint64_t count, size_t entry_bytes)
-{
+static void *table_make(uint64_t count, size_t entry_bytes) {
     void *table = calloc(count, entry_bytes);
     if (table == NULL)
         driver_fail("no memory for the census");
     return table;
 }
 
-void census_begin(void)
-{
+void census_begin(void) {
     uint64_t count = driver.memory_bytes / GRAIN;
     if (count != found_count) {
         free(found);
@@ -44,35 +42,30 @@ void census_begin(void)
     heap_bytes = 0;
 }
 
-static struct found *found_at(const struct object *object)
-{
+static struct found *found_at(const struct object *object) {
     uint64_t offset = (uint64_t)((const char *)object - (const char *)hal_window(MODEL_RAM_BASE));
     INVARIANT(offset < driver.memory_bytes && offset % GRAIN == 0);
     return &found[offset / GRAIN];
 }
 
-void census_enter(const struct object *object)
-{
+void census_enter(const struct object *object) {
     struct found *at = found_at(object);
     INVARIANT(at->epoch != epoch);
     *at = (struct found){.epoch = epoch};
 }
 
-struct found *census_of(const struct object *object)
-{
+struct found *census_of(const struct object *object) {
     struct found *at = found_at(object);
     INVARIANT(at->epoch == epoch); /* or something refers to an object that is gone */
     return at;
 }
 
-void census_ref(const struct object *object)
-{
+void census_ref(const struct object *object) {
     if (object != NULL)
         census_of(object)->refs++;
 }
 
-void census_handle(const struct object *object, uint32_t rights)
-{
+void census_handle(const struct object *object, uint32_t rights) {
     struct found *at = census_of(object);
     at->refs++;
     at->handles++;
@@ -80,8 +73,7 @@ void census_handle(const struct object *object, uint32_t rights)
         at->receivers++;
 }
 
-void census_heap(const struct account *account, const void *memory, size_t size_bytes)
-{
+void census_heap(const struct account *account, const void *memory, size_t size_bytes) {
     size_t charge = heap_charge(size_bytes);
     heap_bytes += charge;
     if (account != NULL) {
@@ -93,8 +85,7 @@ void census_heap(const struct account *account, const void *memory, size_t size_
         census_frame(frame_of_window((const char *)memory + at), false);
 }
 
-void census_frame(struct frame *frame, bool pinned)
-{
+void census_frame(struct frame *frame, bool pinned) {
     struct frame_found *at = &frames_found[frame - kernel->frames.all];
     INVARIANT(frame->state == FRAME_USED);
     if (at->refs++ == 0 && frame->account != NULL)
@@ -104,16 +95,14 @@ void census_frame(struct frame *frame, bool pinned)
 
 /* ---- Frames ---------------------------------------------------------------------------------- */
 
-static uint64_t list_length(const struct list *list)
-{
+static uint64_t list_length(const struct list *list) {
     uint64_t length = 0;
     for (const struct list *node = list->next; node != list; node = node->next)
         length++;
     return length;
 }
 
-static void free_lists_check(uint64_t free_runs)
-{
+static void free_lists_check(uint64_t free_runs) {
     uint64_t pages = 0, runs = 0;
     for (unsigned order = 0; order < FRAME_ORDERS; order++) {
         const struct frame *frame;
@@ -127,8 +116,7 @@ static void free_lists_check(uint64_t free_runs)
     INVARIANT(runs == free_runs);
 }
 
-void census_check_frames(void)
-{
+void census_check_frames(void) {
     const struct frames *frames = &kernel->frames;
     uint64_t counts[FRAME_WAITING + 1] = {0}, cells = 0;
     for (uint64_t i = 0; i < frames->page_count; i++) {

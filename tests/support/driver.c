@@ -21,8 +21,7 @@ static jmp_buf halt_target;
 static bool halt_is_caught;
 static int halt_code;
 
-void driver_fail(const char *format, ...)
-{
+void driver_fail(const char *format, ...) {
     char line[512];
     va_list arguments;
     va_start(arguments, format);
@@ -35,8 +34,7 @@ void driver_fail(const char *format, ...)
 /* ---- The machine's hooks --------------------------------------------------------------------- */
 
 /* User mode: the event that was armed for this CPU, or nothing. */
-static bool user_hook(void *context, uint32_t cpu, struct hal_user *user, struct hal_event *event)
-{
+static bool user_hook(void *context, uint32_t cpu, struct hal_user *user, struct hal_event *event) {
     (void)context;
     if (!driver.armed || driver.cpu != cpu)
         return false;
@@ -47,8 +45,7 @@ static bool user_hook(void *context, uint32_t cpu, struct hal_user *user, struct
     return true;
 }
 
-static void halt_hook(void *context, int code)
-{
+static void halt_hook(void *context, int code) {
     (void)context;
     if (!halt_is_caught)
         driver_fail("the machine halted: %d", code);
@@ -56,8 +53,7 @@ static void halt_hook(void *context, int code)
     longjmp(halt_target, 1);
 }
 
-static void console_hook(void *context, const char *text, size_t size)
-{
+static void console_hook(void *context, const char *text, size_t size) {
     (void)context;
     size_t room = sizeof(console) - 1;
     if (size > room) {
@@ -74,13 +70,11 @@ static void console_hook(void *context, const char *text, size_t size)
     console[console_used] = 0;
 }
 
-const char *driver_console(void)
-{
+const char *driver_console(void) {
     return console;
 }
 
-bool driver_halts(void (*function)(void *context), void *context, int *code)
-{
+bool driver_halts(void (*function)(void *context), void *context, int *code) {
     if (setjmp(halt_target) != 0) { /* NOLINT: the way out of a machine that has halted */
         halt_is_caught = false;
         *code = halt_code;
@@ -98,8 +92,7 @@ bool driver_halts(void (*function)(void *context), void *context, int *code)
 #define IMAGE_DATA 0x600000
 
 /* A root image of one page of text and two of data, of which the second is zero. */
-static void image_make(char image[3 * AX_PAGE_SIZE])
-{
+static void image_make(char image[3 * AX_PAGE_SIZE]) {
     struct ax_root_image header = {
         .magic = AX_ROOT_MAGIC,
         .entry = IMAGE_TEXT,
@@ -119,8 +112,7 @@ static void image_make(char image[3 * AX_PAGE_SIZE])
     memcpy(image, &header, sizeof(header));
 }
 
-void driver_start(const struct driver_config *wanted)
-{
+void driver_start(const struct driver_config *wanted) {
     static char image[3 * AX_PAGE_SIZE];
     static const struct driver_config standard = {
         .model = {.cpu_count = 2, .table_frames = true, .irq_count = 16, .vector_bytes = 64}};
@@ -152,8 +144,7 @@ void driver_start(const struct driver_config *wanted)
     driver_auto_settle();
 }
 
-void driver_stop(void)
-{
+void driver_stop(void) {
     if (driver.exists)
         model_destroy();
     driver.exists = false;
@@ -161,8 +152,7 @@ void driver_stop(void)
 
 /* ---- CPUs ------------------------------------------------------------------------------------ */
 
-void driver_step(uint32_t cpu)
-{
+void driver_step(uint32_t cpu) {
     uint32_t before = hal_cpu_id();
     struct hal_event event;
     model_cpu_set(cpu);
@@ -173,13 +163,11 @@ void driver_step(uint32_t cpu)
 }
 
 /* The CPU's loop goes on without an event from user mode. */
-static bool cpu_is_busy(uint32_t cpu)
-{
+static bool cpu_is_busy(uint32_t cpu) {
     return model_cpu_is_pending(cpu) || cpu_must_poll(&kernel->cpus[cpu]);
 }
 
-static void settle(void)
-{
+static void settle(void) {
     unsigned steps = 0;
     for (bool again = true; again; steps++) {
         if (steps == STEPS_MAX)
@@ -198,14 +186,12 @@ static void settle(void)
 
 /* What a test does by core's functions counts as done by the CPU it is at, which would go on to
  * prepare: it does when it is kicked. */
-void driver_settle(void)
-{
+void driver_settle(void) {
     hal_cpu_kick(hal_cpu_id());
     settle();
 }
 
-void driver_auto_settle(void)
-{
+void driver_auto_settle(void) {
     if (!driver.config.manual)
         driver_settle();
     else
@@ -213,14 +199,12 @@ void driver_auto_settle(void)
 }
 
 /* After a step: only what it brought about. */
-static void auto_settle(void)
-{
+static void auto_settle(void) {
     if (!driver.config.manual)
         settle();
 }
 
-void driver_slice_end(uint32_t cpu)
-{
+void driver_slice_end(uint32_t cpu) {
     struct thread *current = kernel->cpus[cpu].current;
     if (current == NULL)
         driver_fail("CPU %u is idle", cpu);
@@ -231,15 +215,13 @@ void driver_slice_end(uint32_t cpu)
     driver.armed = false;
 }
 
-void driver_advance(uint64_t ns)
-{
+void driver_advance(uint64_t ns) {
     model_time_advance(ns);
     auto_settle();
 }
 
 /* A READY thread gets a step nearer to a CPU. */
-static void run_step(struct thread *thread)
-{
+static void run_step(struct thread *thread) {
     struct cpu *cpu = thread->cpu;
     if (thread->state != THREAD_READY || thread->held)
         driver_fail("thread %llu cannot run: state %u, block %u, held %u",
@@ -261,8 +243,7 @@ static void run_step(struct thread *thread)
     driver_slice_end(cpu->id);
 }
 
-void driver_run(struct thread *thread)
-{
+void driver_run(struct thread *thread) {
     for (unsigned steps = 0; thread->state != THREAD_RUNNING; steps++) {
         if (steps == STEPS_MAX)
             driver_fail("thread %llu gets no CPU", (unsigned long long)thread->object.id);
@@ -272,8 +253,7 @@ void driver_run(struct thread *thread)
 
 /* ---- Threads --------------------------------------------------------------------------------- */
 
-void driver_arm(uint32_t cpu, const struct hal_event *event)
-{
+void driver_arm(uint32_t cpu, const struct hal_event *event) {
     driver.armed = true;
     driver.cpu = cpu;
     driver.is_touch = event == NULL;
@@ -282,8 +262,7 @@ void driver_arm(uint32_t cpu, const struct hal_event *event)
 }
 
 /* The thread, on a CPU, meets the event (NULL: the access that was set up). It may be gone then. */
-static void meet(struct thread *thread, const struct hal_event *event)
-{
+static void meet(struct thread *thread, const struct hal_event *event) {
     do {
         driver_run(thread);
         driver_arm(thread->cpu->id, event);
@@ -291,21 +270,18 @@ static void meet(struct thread *thread, const struct hal_event *event)
     } while (driver.armed); /* something else came first */
 }
 
-void driver_event(struct thread *thread, const struct hal_event *event)
-{
+void driver_event(struct thread *thread, const struct hal_event *event) {
     meet(thread, event);
     auto_settle();
 }
 
-void driver_bounce(struct thread *thread, uint64_t number)
-{
+void driver_bounce(struct thread *thread, uint64_t number) {
     driver_run(thread);
     ax_regs_set_result(&thread->user.regs, (int64_t)number);
     driver_event(thread, &(struct hal_event){.kind = HAL_EVENT_BOUNCE});
 }
 
-ax_result driver_answer(const struct thread *thread)
-{
+ax_result driver_answer(const struct thread *thread) {
     if (thread->state == THREAD_ENDED)
         return DRIVER_ENDED;
     if (thread->state == THREAD_BLOCKED)
@@ -313,30 +289,26 @@ ax_result driver_answer(const struct thread *thread)
     return thread->restarting ? DRIVER_RESTART : (ax_result)thread->user.regs.rax;
 }
 
-bool driver_result(const struct thread *thread, ax_result *result)
-{
+bool driver_result(const struct thread *thread, ax_result *result) {
     *result = driver_answer(thread);
     return *result != DRIVER_BLOCKED && *result != DRIVER_RESTART;
 }
 
 /* The thread stays readable, though it may end, until `unhold`. */
-static void hold(struct thread *thread)
-{
+static void hold(struct thread *thread) {
     kernel_lock();
     object_ref(&thread->object);
     kernel_unlock();
 }
 
-static void unhold(struct thread *thread)
-{
+static void unhold(struct thread *thread) {
     kernel_lock();
     object_unref(&thread->object);
     kernel_unlock();
     auto_settle();
 }
 
-ax_result kcall_array(struct thread *thread, uint64_t number, const uint64_t arguments[5])
-{
+ax_result kcall_array(struct thread *thread, uint64_t number, const uint64_t arguments[5]) {
     struct hal_event event = {.kind = HAL_EVENT_CALL, .call = {.number = number}};
     memcpy(event.call.arguments, arguments, sizeof(event.call.arguments));
     hold(thread);
@@ -347,8 +319,7 @@ ax_result kcall_array(struct thread *thread, uint64_t number, const uint64_t arg
     return result;
 }
 
-void *driver_touch(struct thread *thread, uint64_t address, uint32_t access)
-{
+void *driver_touch(struct thread *thread, uint64_t address, uint32_t access) {
     hold(thread);
     driver.pointer = NULL;
     driver.address = address;
@@ -364,18 +335,15 @@ void *driver_touch(struct thread *thread, uint64_t address, uint32_t access)
 
 /* ---- Failures and state ---------------------------------------------------------------------- */
 
-void driver_fail_after(uint64_t count)
-{
+void driver_fail_after(uint64_t count) {
     kernel->fail_countdown = count;
 }
 
-void driver_fail_machine_after(uint64_t count)
-{
+void driver_fail_machine_after(uint64_t count) {
     model_fail_after(count);
 }
 
-bool driver_has_failed(void)
-{
+bool driver_has_failed(void) {
     return kernel->fail_countdown == 0 && !model_will_fail();
 }
 
@@ -384,8 +352,7 @@ struct driver_snapshot {
     char state[];
 };
 
-struct driver_snapshot *driver_snapshot(void)
-{
+struct driver_snapshot *driver_snapshot(void) {
     struct driver_snapshot *snapshot = malloc(sizeof(*snapshot) + model_state_bytes());
     if (snapshot == NULL)
         driver_fail("no memory for a snapshot");
@@ -394,13 +361,11 @@ struct driver_snapshot *driver_snapshot(void)
     return snapshot;
 }
 
-void driver_restore(const struct driver_snapshot *snapshot)
-{
+void driver_restore(const struct driver_snapshot *snapshot) {
     driver = snapshot->driver;
     model_restore(snapshot->state);
 }
 
-void driver_snapshot_free(struct driver_snapshot *snapshot)
-{
+void driver_snapshot_free(struct driver_snapshot *snapshot) {
     free(snapshot);
 }

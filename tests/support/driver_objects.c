@@ -10,25 +10,21 @@
 #define STACK UINT64_C(0x7f0000)
 
 /* These run as kernel code of the CPU that the model is at. */
-static void expect(ax_result result, const char *what)
-{
+static void expect(ax_result result, const char *what) {
     if (result < 0)
         driver_fail("%s: %lld", what, (long long)result);
 }
 
-struct process *driver_root(void)
-{
+struct process *driver_root(void) {
     return kernel->root.process;
 }
 
-struct thread *driver_root_thread(void)
-{
+struct thread *driver_root_thread(void) {
     struct list *first = list_first(&driver_root()->threads);
     return first != NULL ? list_entry(first, struct thread, in_process) : NULL;
 }
 
-struct account *driver_account(uint64_t bytes, uint64_t objects)
-{
+struct account *driver_account(uint64_t bytes, uint64_t objects) {
     struct account *account = NULL;
     kernel_lock();
     expect(account_make(kernel->root_account, bytes, objects, &account), "account_make");
@@ -39,8 +35,7 @@ struct account *driver_account(uint64_t bytes, uint64_t objects)
     return account;
 }
 
-struct process *driver_process_of(struct account *account)
-{
+struct process *driver_process_of(struct account *account) {
     struct process *process = NULL;
     kernel_lock();
     expect(process_make(account, &process), "process_make");
@@ -52,13 +47,11 @@ struct process *driver_process_of(struct account *account)
     return process;
 }
 
-struct process *driver_process(void)
-{
+struct process *driver_process(void) {
     return driver_process_of(kernel->root_account);
 }
 
-ax_handle driver_process_handle(const struct process *process)
-{
+ax_handle driver_process_handle(const struct process *process) {
     const struct handle_table *table = &driver_root()->handles;
     for (uint32_t leaf = 0; leaf < table->leaf_capacity; leaf++) {
         const struct slot *slots = table->leaves[leaf].slots;
@@ -71,8 +64,7 @@ ax_handle driver_process_handle(const struct process *process)
     driver_fail("root has no handle to process %llu", (unsigned long long)process->object.id);
 }
 
-struct thread *driver_thread_with(struct process *process, uint8_t priority, uint64_t label)
-{
+struct thread *driver_thread_with(struct process *process, uint8_t priority, uint64_t label) {
     struct thread *thread = NULL;
     kernel_lock();
     expect(thread_make(process, UINT32_MAX, label, priority, &thread), "thread_make");
@@ -83,13 +75,11 @@ struct thread *driver_thread_with(struct process *process, uint8_t priority, uin
     return thread;
 }
 
-struct thread *driver_thread(struct process *process)
-{
+struct thread *driver_thread(struct process *process) {
     return driver_thread_with(process, 16, 0);
 }
 
-ax_handle driver_handle(struct process *process, struct object *object, uint32_t rights)
-{
+ax_handle driver_handle(struct process *process, struct object *object, uint32_t rights) {
     kernel_lock();
     expect(handle_promise(process, 1), "handle_promise");
     ax_handle handle = handle_put_promised(process, object, rights);
@@ -97,8 +87,7 @@ ax_handle driver_handle(struct process *process, struct object *object, uint32_t
     return handle;
 }
 
-struct object *driver_object(struct process *process, ax_handle handle)
-{
+struct object *driver_object(struct process *process, ax_handle handle) {
     struct object *object = NULL;
     kernel_lock();
     expect(handle_lookup(process, handle, AX_TYPE_NONE, 0, &object), "handle_lookup");
@@ -106,8 +95,7 @@ struct object *driver_object(struct process *process, ax_handle handle)
     return object;
 }
 
-ax_handle driver_copy(struct process *from, ax_handle handle, struct process *to, uint32_t rights)
-{
+ax_handle driver_copy(struct process *from, ax_handle handle, struct process *to, uint32_t rights) {
     struct object *object = NULL;
     uint32_t held = 0;
     kernel_lock();
@@ -116,8 +104,7 @@ ax_handle driver_copy(struct process *from, ax_handle handle, struct process *to
     return driver_handle(to, object, held & rights);
 }
 
-uint64_t driver_map(struct process *process, uint64_t address, uint64_t page_count, uint32_t prot)
-{
+uint64_t driver_map(struct process *process, uint64_t address, uint64_t page_count, uint32_t prot) {
     uint64_t looked = 0;
     kernel_lock();
     if (address == 0)
@@ -128,14 +115,12 @@ uint64_t driver_map(struct process *process, uint64_t address, uint64_t page_cou
     return address;
 }
 
-static size_t piece(uint64_t address, size_t size)
-{
+static size_t piece(uint64_t address, size_t size) {
     size_t room = AX_PAGE_SIZE - (address & (AX_PAGE_SIZE - 1));
     return size < room ? size : room;
 }
 
-void driver_write(struct process *process, uint64_t address, const void *from, size_t size)
-{
+void driver_write(struct process *process, uint64_t address, const void *from, size_t size) {
     const char *at = from;
     kernel_lock();
     while (size > 0) {
@@ -148,8 +133,7 @@ void driver_write(struct process *process, uint64_t address, const void *from, s
     kernel_unlock();
 }
 
-void driver_read(struct process *process, uint64_t address, void *to, size_t size)
-{
+void driver_read(struct process *process, uint64_t address, void *to, size_t size) {
     char *at = to;
     kernel_lock();
     while (size > 0) {

@@ -14,14 +14,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static unsigned input_count;
 
-static void fail(const char *path)
-{
+static void fail(const char *path) {
     perror(path);
     exit(2);
 }
 
-static void replay_file(const char *path, size_t size)
-{
+static void replay_file(const char *path, size_t size) {
     FILE *file = fopen(path, "rb");
     /* An allocation of exactly the input's size, so that a sanitizer sees reads beyond it. */
     uint8_t *data = malloc(size + (size == 0));
@@ -35,8 +33,7 @@ static void replay_file(const char *path, size_t size)
 
 static void replay(const char *path);
 
-static void replay_folder(const char *path)
-{
+static void replay_folder(const char *path) {
     struct dirent **entries;
     int count = scandir(path, &entries, NULL, alphasort);
     if (count < 0)
@@ -52,8 +49,7 @@ static void replay_folder(const char *path)
     free(entries);
 }
 
-static void replay(const char *path)
-{
+static void replay(const char *path) {
     struct stat status;
     if (stat(path, &status) != 0)
         fail(path);
@@ -63,8 +59,7 @@ static void replay(const char *path)
         replay_file(path, (size_t)status.st_size);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++)
         replay(argv[i]);
     printf("figure: %u kept inputs replayed\n", input_count);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "census.h"
 
-void driver_check_invariants(void)
-{
+void driver_check_invariants(void) {
     census_begin();
     census_count_objects();
     invariants_check_spaces(); /* counts table frames */

@@ -19,8 +19,7 @@ static const size_t type_bytes[AX_TYPE_COUNT] = {
 
 /* ---- Processes ------------------------------------------------------------------------------- */
 
-static void table_count(const struct process *process)
-{
+static void table_count(const struct process *process) {
     const struct handle_table *table = &process->handles;
     uint32_t used = 0, slot_count = 0;
     if (table->leaf_capacity > 0)
@@ -47,8 +46,7 @@ static void table_count(const struct process *process)
     INVARIANT_OF(&process->object, used + table->promised <= slot_count);
 }
 
-static void space_count(const struct process *process)
-{
+static void space_count(const struct process *process) {
     uint64_t count = 0, end = 0;
     for (const struct tree_node *node = tree_first(&process->space.regions); node != NULL;
          node = tree_next(node)) {
@@ -68,15 +66,13 @@ static void space_count(const struct process *process)
         census_ref(&process->object);
 }
 
-static void received_count(const struct process *process)
-{
+static void received_count(const struct process *process) {
     const struct reply *reply;
     list_for_each (reply, &process->received, in_holder)
         INVARIANT_OF(&reply->object, reply->holder == process);
 }
 
-static void process_count(const struct process *process)
-{
+static void process_count(const struct process *process) {
     uint32_t live = 0, running = 0, promised = 0, slots = 0;
     const struct thread *thread;
     census_ref(&process->account->object);
@@ -111,8 +107,7 @@ static void process_count(const struct process *process)
 
 /* ---- Threads --------------------------------------------------------------------------------- */
 
-static void call_count(const struct thread *thread)
-{
+static void call_count(const struct thread *thread) {
     const struct call *call = &thread->call;
     const struct object *of = &thread->object;
     INVARIANT_OF(of, (call->state == CALL_IDLE) == (call->session == NULL));
@@ -130,8 +125,7 @@ static void call_count(const struct thread *thread)
     INVARIANT_OF(of, (call->state == CALL_QUEUED) == tree_node_is_linked(&call->node));
 }
 
-static void watches_count(const struct thread *thread)
-{
+static void watches_count(const struct thread *thread) {
     if (thread->block != BLOCK_WAIT) {
         INVARIANT_OF(&thread->object, thread->wait_count == 0 && thread->watch.object == NULL);
         return;
@@ -146,8 +140,7 @@ static void watches_count(const struct thread *thread)
         census_ref(thread->watches[i].object);
 }
 
-static void thread_count(const struct thread *thread)
-{
+static void thread_count(const struct thread *thread) {
     census_ref(&thread->process->object);
     census_ref(&thread->call.reply->object);
     if (thread->user.vector != NULL)
@@ -167,8 +160,7 @@ static void thread_count(const struct thread *thread)
                                           thread->serving->holder == thread->process);
 }
 
-static void reply_count(const struct reply *reply)
-{
+static void reply_count(const struct reply *reply) {
     uint32_t maps = 0;
     const struct region *region;
     list_for_each (region, &reply->maps, in_reply) {
@@ -184,8 +176,7 @@ static void reply_count(const struct reply *reply)
 
 /* ---- IPC ------------------------------------------------------------------------------------- */
 
-static void endpoint_count(const struct endpoint *endpoint)
-{
+static void endpoint_count(const struct endpoint *endpoint) {
     const struct object *of = &endpoint->object;
     uint64_t sessions = 0, open = 0, queued = 0, members = 0;
     const struct tree_node *node;
@@ -233,8 +224,7 @@ struct memory_node { /* as in memory.c */
 
 /* Counts nodes and frames below an entry; how many frames. As deep as the tree is high: at most 6.
  */
-static uint64_t node_count(const struct memory *memory, void *entry, unsigned height, bool pinned)
-{
+static uint64_t node_count(const struct memory *memory, void *entry, unsigned height, bool pinned) {
     uint64_t frames = 0;
     if (entry == NULL)
         return 0;
@@ -250,8 +240,7 @@ static uint64_t node_count(const struct memory *memory, void *entry, unsigned he
     return frames;
 }
 
-static void memory_count(const struct memory *memory)
-{
+static void memory_count(const struct memory *memory) {
     uint64_t regions = 0;
     bool pinned = false;
     const struct region *region;
@@ -266,8 +255,7 @@ static void memory_count(const struct memory *memory)
     census_ref(memory->device != NULL ? &memory->device->object : NULL);
 }
 
-static void queue_count(const struct queue *queue)
-{
+static void queue_count(const struct queue *queue) {
     uint64_t members = 0, ready = 0;
     for (const struct tree_node *node = tree_first(&queue->members); node != NULL;
          node = tree_next(node)) {
@@ -286,8 +274,7 @@ static void queue_count(const struct queue *queue)
 
 /* ---- All ------------------------------------------------------------------------------------- */
 
-static void watchers_check(const struct object *object)
-{
+static void watchers_check(const struct object *object) {
     uint32_t watches = 0;
     const struct watch *watch;
     list_for_each (watch, &object->watches, in_object) {
@@ -298,8 +285,7 @@ static void watchers_check(const struct object *object)
     INVARIANT_OF(object, object->work_queued == list_is_linked(&object->work));
 }
 
-static void object_count(const struct object *object)
-{
+static void object_count(const struct object *object) {
     census_heap(object->account, object, type_bytes[object->type]);
     watchers_check(object);
     if (object->work_queued && object->refs != 0)
@@ -325,8 +311,7 @@ static void object_count(const struct object *object)
     }
 }
 
-void census_count_objects(void)
-{
+void census_count_objects(void) {
     const struct object *object;
     uint64_t last_id = 0;
     list_for_each (object, &kernel->objects, all) {
@@ -343,8 +328,7 @@ void census_count_objects(void)
         census_ref(&driver.accounts[i]->object);
 }
 
-static void account_check(const struct account *account, const struct found *at)
-{
+static void account_check(const struct account *account, const struct found *at) {
     INVARIANT_OF(&account->object, account->used_bytes == at->bytes);
     INVARIANT_OF(&account->object, account->used_objects == at->objects);
     INVARIANT_OF(&account->object, account->used_bytes <= account->limit_bytes);
@@ -352,16 +336,14 @@ static void account_check(const struct account *account, const struct found *at)
 }
 
 /* DMA memory, or a device made at boot, that waits for a reset. */
-static bool is_quarantined(const struct object *object)
-{
+static bool is_quarantined(const struct object *object) {
     if (object->type == AX_TYPE_MEMORY)
         return list_is_linked(&((const struct memory *)object)->quarantine);
     return object->type == AX_TYPE_DEVICE &&
            !list_is_empty(&((const struct device *)object)->quarantine);
 }
 
-void census_check_objects(void)
-{
+void census_check_objects(void) {
     const struct object *object;
     uint64_t limit_bytes = 0;
     list_for_each (object, &kernel->objects, all) {

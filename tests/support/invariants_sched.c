@@ -2,8 +2,7 @@
 /* Threads are where their state says, CPUs and time agree with them. */
 #include "census.h"
 
-static void thread_check(const struct thread *thread, uint64_t *dues, uint64_t *futexes)
-{
+static void thread_check(const struct thread *thread, uint64_t *dues, uint64_t *futexes) {
     const struct object *of = &thread->object;
     bool queued = list_is_linked(&thread->in_queue);
     bool is_next = thread->cpu != NULL && thread->cpu->next == thread;
@@ -31,8 +30,7 @@ static void thread_check(const struct thread *thread, uint64_t *dues, uint64_t *
     INVARIANT_OF(of, thread->priority >= thread->base_priority);
 }
 
-static void cpu_check(const struct cpu *cpu)
-{
+static void cpu_check(const struct cpu *cpu) {
     for (unsigned priority = 0; priority < AX_PRIORITY_COUNT; priority++) {
         const struct list *queue = &cpu->queues[priority];
         const struct thread *thread;
@@ -54,16 +52,14 @@ static void cpu_check(const struct cpu *cpu)
         INVARIANT(!work_is_pending() || kernel->cpu_count > 1 || cpu->kicked);
 }
 
-static uint64_t tree_size(const struct tree *tree)
-{
+static uint64_t tree_size(const struct tree *tree) {
     uint64_t size = 0;
     for (const struct tree_node *node = tree_first(tree); node != NULL; node = tree_next(node))
         size++;
     return size;
 }
 
-void invariants_check_sched(void)
-{
+void invariants_check_sched(void) {
     uint64_t dues = 0, futexes = 0;
     const struct object *object;
     list_for_each (object, &kernel->objects, all) {

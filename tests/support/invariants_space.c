@@ -4,8 +4,7 @@
 #include "memory.h"
 
 /* The process of a machine's space, or NULL. Spaces come sorted: the last one is tried first. */
-static struct process *process_of(uint32_t space)
-{
+static struct process *process_of(uint32_t space) {
     static struct process *last;
     struct object *object;
     if (last != NULL && driver.space_cache == space)
@@ -23,8 +22,7 @@ static struct process *process_of(uint32_t space)
 }
 
 /* The frame that a region shows at a page now, and whether it may be written there. */
-static uint64_t region_shows(const struct region *region, uint64_t address, bool *writable)
-{
+static uint64_t region_shows(const struct region *region, uint64_t address, bool *writable) {
     uint64_t page = (address - region->start) / AX_PAGE_SIZE;
     const struct frame *frame = NULL;
     *writable = !region->is_private;
@@ -44,8 +42,7 @@ static uint64_t region_shows(const struct region *region, uint64_t address, bool
 }
 
 /* What a thread page's or the kernel page's translation must be, or 0. */
-static uint64_t machine_page_shows(const struct process *process, uint64_t address)
-{
+static uint64_t machine_page_shows(const struct process *process, uint64_t address) {
     if (address == AX_KERNEL_PAGE)
         return kernel->physical_kernel_page;
     const struct thread *thread;
@@ -56,8 +53,7 @@ static uint64_t machine_page_shows(const struct process *process, uint64_t addre
     return 0;
 }
 
-static void translation_check(struct process *process, const struct model_translation *at)
-{
+static void translation_check(struct process *process, const struct model_translation *at) {
     uint64_t address = at->page << AX_PAGE_SHIFT;
     const struct object *of = &process->object;
     if (address >= AX_PROGRAM_END && address < AX_PERSONALITY_START) {
@@ -75,8 +71,7 @@ static void translation_check(struct process *process, const struct model_transl
 
 /* A page that a TLB still knows is translated so, or its removal has not been brought into force.
  */
-static void tlb_check(const struct model_translation *entry)
-{
+static void tlb_check(const struct model_translation *entry) {
     struct process *process = process_of(entry->space);
     if (process == NULL || list_is_linked(&process->space.dirty))
         return;
@@ -96,8 +91,7 @@ static void tlb_check(const struct model_translation *entry)
 
 #define TABLE (UINT64_C(1) << 63) /* as in model_space.c */
 
-void invariants_check_spaces(void)
-{
+void invariants_check_spaces(void) {
     size_t count;
     const struct model_translation *all = model_translations(&count);
     driver.space_cache = 0;

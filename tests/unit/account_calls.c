@@ -2,36 +2,30 @@
 #include "memory_tests.h"
 #include "memory_world.h"
 
-static ax_result create(ax_handle parent, uint64_t bytes, uint64_t objects, ax_place place)
-{
+static ax_result create(ax_handle parent, uint64_t bytes, uint64_t objects, ax_place place) {
     return kcall(world.one, AX_CALL_ACCOUNT_CREATE, parent, bytes, objects, place);
 }
 
-static ax_result transfer(ax_handle from, ax_handle to, uint64_t bytes, uint64_t objects)
-{
+static ax_result transfer(ax_handle from, ax_handle to, uint64_t bytes, uint64_t objects) {
     return kcall(world.one, AX_CALL_ACCOUNT_TRANSFER, from, to, bytes, objects);
 }
 
-static struct account *account_of(ax_handle handle)
-{
+static struct account *account_of(ax_handle handle) {
     return container_of(driver_object(world.process, handle), struct account, object);
 }
 
-static ax_handle account_new(uint64_t bytes, uint64_t objects)
-{
+static ax_handle account_new(uint64_t bytes, uint64_t objects) {
     ax_result result = create(0, bytes, objects, 0);
     ck_assert_int_gt(result, 0);
     return (ax_handle)result;
 }
 
-static void expect_limits(const struct account *account, uint64_t bytes, uint64_t objects)
-{
+static void expect_limits(const struct account *account, uint64_t bytes, uint64_t objects) {
     ck_assert_uint_eq(account->limit_bytes, bytes);
     ck_assert_uint_eq(account->limit_objects, objects);
 }
 
-START_TEST(limits_come_out_of_the_own_account)
-{
+START_TEST(limits_come_out_of_the_own_account) {
     uint64_t bytes = world.account->limit_bytes, objects = world.account->limit_objects;
     usage_note();
     ax_handle handle = account_new(5000, 7);
@@ -45,8 +39,7 @@ START_TEST(limits_come_out_of_the_own_account)
 }
 END_TEST
 
-START_TEST(limits_go_back_at_the_end)
-{
+START_TEST(limits_go_back_at_the_end) {
     uint64_t bytes = world.account->limit_bytes, objects = world.account->limit_objects;
     usage_note();
     must_close(world.one, account_new(5000, 7));
@@ -55,8 +48,7 @@ START_TEST(limits_go_back_at_the_end)
 }
 END_TEST
 
-START_TEST(an_account_can_have_children)
-{
+START_TEST(an_account_can_have_children) {
     ax_handle parent = account_new(100000, 50);
     ax_result child = create(parent, 60000, 20, 0);
     ck_assert_int_gt(child, 0);
@@ -71,8 +63,7 @@ START_TEST(an_account_can_have_children)
 }
 END_TEST
 
-START_TEST(an_account_lives_as_long_as_its_last_charge)
-{
+START_TEST(an_account_lives_as_long_as_its_last_charge) {
     uint64_t limit = world.account->limit_bytes;
     ax_handle handle = account_new(200000, 100);
     ax_result process = kcall(world.one, AX_CALL_PROCESS_CREATE, handle);
@@ -85,8 +76,7 @@ START_TEST(an_account_lives_as_long_as_its_last_charge)
 }
 END_TEST
 
-START_TEST(all_that_is_left_can_be_given_away_but_no_more)
-{
+START_TEST(all_that_is_left_can_be_given_away_but_no_more) {
     usage_note();
     uint64_t own = heap_charge(sizeof(struct account));
     uint64_t bytes = world.account->limit_bytes - world.account->used_bytes - own;
@@ -102,8 +92,7 @@ START_TEST(all_that_is_left_can_be_given_away_but_no_more)
 }
 END_TEST
 
-START_TEST(creating_checks_its_handles)
-{
+START_TEST(creating_checks_its_handles) {
     ax_handle account = account_new(10000, 10);
     expect(create(stale(world.one), 0, 0, 0), AX_ERR_HANDLE);
     expect(create(world.other_handle, 0, 0, 0), AX_ERR_TYPE);
@@ -113,8 +102,7 @@ START_TEST(creating_checks_its_handles)
 }
 END_TEST
 
-START_TEST(creating_at_a_taken_place_has_no_effect)
-{
+START_TEST(creating_at_a_taken_place_has_no_effect) {
     ax_handle account = account_new(1000, 1);
     uint64_t limit = world.account->limit_bytes;
     usage_note();
@@ -124,8 +112,7 @@ START_TEST(creating_at_a_taken_place_has_no_effect)
 }
 END_TEST
 
-START_TEST(creates_in_another_table)
-{
+START_TEST(creates_in_another_table) {
     ax_result handle = create(0, 1000, 1, AX_PLACE(world.other_handle, 77));
     expect(handle, 77);
     struct account *account = container_of(driver_object(world.other, 77), struct account, object);
@@ -134,14 +121,12 @@ START_TEST(creates_in_another_table)
 }
 END_TEST
 
-START_TEST(creating_survives_a_lack_of_memory)
-{
+START_TEST(creating_survives_a_lack_of_memory) {
     with_failing_allocations(world.one, AX_CALL_ACCOUNT_CREATE, (uint64_t[5]){0, 1000, 10, 0});
 }
 END_TEST
 
-START_TEST(unused_limit_is_transferred)
-{
+START_TEST(unused_limit_is_transferred) {
     ax_handle a = account_new(10000, 10), b = account_new(20000, 20);
     expect(transfer(a, b, 4000, 3), AX_OK);
     expect_limits(account_of(a), 6000, 7);
@@ -154,8 +139,7 @@ START_TEST(unused_limit_is_transferred)
 }
 END_TEST
 
-START_TEST(a_transfer_to_itself_changes_nothing)
-{
+START_TEST(a_transfer_to_itself_changes_nothing) {
     ax_handle a = account_new(10000, 10);
     expect(transfer(a, a, 10000, 10), AX_OK);
     expect_limits(account_of(a), 10000, 10);
@@ -163,8 +147,7 @@ START_TEST(a_transfer_to_itself_changes_nothing)
 }
 END_TEST
 
-START_TEST(used_limit_is_not_transferred)
-{
+START_TEST(used_limit_is_not_transferred) {
     ax_handle a = account_new(100000, 100);
     ck_assert_int_gt(kcall(world.one, AX_CALL_PROCESS_CREATE, a), 0);
     const struct account *account = account_of(a);
@@ -179,8 +162,7 @@ START_TEST(used_limit_is_not_transferred)
 }
 END_TEST
 
-START_TEST(transfers_check_their_handles)
-{
+START_TEST(transfers_check_their_handles) {
     ax_handle a = account_new(10000, 10);
     ax_handle weak = weaken(world.one, a, AX_RIGHT_ALL & ~AX_RIGHT_CHARGE);
     ax_handle gone = stale(world.one);
@@ -193,8 +175,7 @@ START_TEST(transfers_check_their_handles)
 }
 END_TEST
 
-TCase *account_calls_tests(void)
-{
+TCase *account_calls_tests(void) {
     TCase *tcase = world_case("account_calls");
     tcase_add_test(tcase, limits_come_out_of_the_own_account);
     tcase_add_test(tcase, limits_go_back_at_the_end);

@@ -6,8 +6,7 @@
 #include <base/align.h>
 #include <base/random.h>
 
-START_TEST(powers_of_two_have_one_bit)
-{
+START_TEST(powers_of_two_have_one_bit) {
     ck_assert(!is_power_of_two(0));
     for (unsigned shift = 0; shift < 64; shift++)
         ck_assert(is_power_of_two(UINT64_C(1) << shift));
@@ -18,8 +17,7 @@ START_TEST(powers_of_two_have_one_bit)
 }
 END_TEST
 
-START_TEST(alignment_agrees_with_division)
-{
+START_TEST(alignment_agrees_with_division) {
     struct random random;
     random_seed(&random, 1);
     for (int round = 0; round < 10000; round++) {
@@ -37,8 +35,7 @@ START_TEST(alignment_agrees_with_division)
 }
 END_TEST
 
-START_TEST(aligning_up_at_the_end_of_the_range)
-{
+START_TEST(aligning_up_at_the_end_of_the_range) {
     size_t result;
     ck_assert_uint_eq(align_up(UINT64_MAX, 4096), 0);
     ck_assert(!size_align_up(SIZE_MAX, 4096, &result));
@@ -52,8 +49,7 @@ START_TEST(aligning_up_at_the_end_of_the_range)
 }
 END_TEST
 
-START_TEST(sums_and_products_that_do_not_fit_are_refused)
-{
+START_TEST(sums_and_products_that_do_not_fit_are_refused) {
     size_t result;
     ck_assert(size_add(SIZE_MAX - 1, 1, &result));
     ck_assert_uint_eq(result, SIZE_MAX);
@@ -68,8 +64,7 @@ START_TEST(sums_and_products_that_do_not_fit_are_refused)
 }
 END_TEST
 
-TCase *base_align_tests(void)
-{
+TCase *base_align_tests(void) {
     TCase *tests = tcase_create("align");
     tcase_add_test(tests, powers_of_two_have_one_bit);
     tcase_add_test(tests, alignment_agrees_with_division);

@@ -5,31 +5,27 @@
 
 #include <base/assert.h>
 
-START_TEST(evaluates_its_expression_once)
-{
+START_TEST(evaluates_its_expression_once) {
     int count = 0;
     ASSERT(++count == 1);
     ck_assert_int_eq(count, 1);
 }
 END_TEST
 
-START_TEST(takes_a_pointer_as_a_truth)
-{
+START_TEST(takes_a_pointer_as_a_truth) {
     int object = 0;
     int *pointer = &object;
     ASSERT(pointer);
 }
 END_TEST
 
-START_TEST(reports_what_is_false)
-{
+START_TEST(reports_what_is_false) {
     volatile int zero = 0;
     ASSERT(zero == 1);
 }
 END_TEST
 
-TCase *base_assert_tests(void)
-{
+TCase *base_assert_tests(void) {
     TCase *tests = tcase_create("assert");
     tcase_add_test(tests, evaluates_its_expression_once);
     tcase_add_test(tests, takes_a_pointer_as_a_truth);

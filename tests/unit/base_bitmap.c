@@ -9,8 +9,7 @@
 
 #define BITS_MAX 200
 
-START_TEST(lowest_and_highest_bit_of_a_word)
-{
+START_TEST(lowest_and_highest_bit_of_a_word) {
     for (unsigned high = 0; high < 64; high++) {
         for (unsigned low = 0; low <= high; low++) {
             uint64_t word = UINT64_C(1) << high | UINT64_C(1) << low;
@@ -23,20 +22,17 @@ START_TEST(lowest_and_highest_bit_of_a_word)
 }
 END_TEST
 
-START_TEST(lowest_bit_of_nothing_is_refused)
-{
+START_TEST(lowest_bit_of_nothing_is_refused) {
     bits_lowest(0);
 }
 END_TEST
 
-START_TEST(highest_bit_of_nothing_is_refused)
-{
+START_TEST(highest_bit_of_nothing_is_refused) {
     bits_highest(0);
 }
 END_TEST
 
-START_TEST(words_are_rounded_up)
-{
+START_TEST(words_are_rounded_up) {
     ck_assert_uint_eq(BITMAP_WORDS(0), 0);
     ck_assert_uint_eq(BITMAP_WORDS(1), 1);
     ck_assert_uint_eq(BITMAP_WORDS(64), 1);
@@ -45,8 +41,7 @@ START_TEST(words_are_rounded_up)
 }
 END_TEST
 
-static size_t naive_first(const bool *bits, size_t bit_count, size_t from, bool wanted)
-{
+static size_t naive_first(const bool *bits, size_t bit_count, size_t from, bool wanted) {
     for (size_t index = from; index < bit_count; index++) {
         if (bits[index] == wanted)
             return index;
@@ -54,8 +49,7 @@ static size_t naive_first(const bool *bits, size_t bit_count, size_t from, bool 
     return bit_count;
 }
 
-static void compare_with_naive(const uint64_t *words, const bool *bits, size_t bit_count)
-{
+static void compare_with_naive(const uint64_t *words, const bool *bits, size_t bit_count) {
     for (size_t index = 0; index < bit_count; index++) {
         ck_assert_int_eq(bitmap_test(words, index), bits[index]);
         ck_assert_uint_eq(bitmap_first_set(words, bit_count, index),
@@ -66,8 +60,7 @@ static void compare_with_naive(const uint64_t *words, const bool *bits, size_t b
 }
 
 /* From sparse to dense, with lengths on both sides of the ends of words. */
-START_TEST(searches_agree_with_an_array_of_bools)
-{
+START_TEST(searches_agree_with_an_array_of_bools) {
     static const size_t lengths[] = {1, 2, 63, 64, 65, 127, 128, 129, BITS_MAX};
     struct random random;
     random_seed(&random, 2);
@@ -89,8 +82,7 @@ START_TEST(searches_agree_with_an_array_of_bools)
 }
 END_TEST
 
-START_TEST(bits_beyond_the_end_are_not_found)
-{
+START_TEST(bits_beyond_the_end_are_not_found) {
     uint64_t words[2] = {0, UINT64_MAX << 6}; /* bits 70 to 127 */
     ck_assert_uint_eq(bitmap_first_set(words, 66, 0), 66);
     ck_assert_uint_eq(bitmap_first_set(words, 70, 0), 70);
@@ -103,8 +95,7 @@ START_TEST(bits_beyond_the_end_are_not_found)
 }
 END_TEST
 
-START_TEST(searches_from_the_end_find_nothing)
-{
+START_TEST(searches_from_the_end_find_nothing) {
     uint64_t words[1] = {UINT64_MAX};
     ck_assert_uint_eq(bitmap_first_set(words, 64, 64), 64);
     ck_assert_uint_eq(bitmap_first_set(words, 64, SIZE_MAX), 64);
@@ -113,8 +104,7 @@ START_TEST(searches_from_the_end_find_nothing)
 }
 END_TEST
 
-START_TEST(changing_a_bit_leaves_its_neighbours)
-{
+START_TEST(changing_a_bit_leaves_its_neighbours) {
     uint64_t words[3];
     memset(words, 0, sizeof(words));
     bitmap_set(words, 63);
@@ -130,8 +120,7 @@ START_TEST(changing_a_bit_leaves_its_neighbours)
 }
 END_TEST
 
-TCase *base_bitmap_tests(void)
-{
+TCase *base_bitmap_tests(void) {
     TCase *tests = tcase_create("bitmap");
     tcase_add_test(tests, lowest_and_highest_bit_of_a_word);
     tcase_add_test_raise_signal(tests, lowest_bit_of_nothing_is_refused, SIGABRT);

@@ -14,8 +14,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Our text and the host's, in buffers of many sizes, with every byte behind them untouched. */
-static void same_as_host(const char *pattern, ...)
-{
+static void same_as_host(const char *pattern, ...) {
     static const size_t sizes[] = {0, 1, 2, 7, 20, 100};
     char untouched[100];
     memset(untouched, '?', sizeof(untouched));
@@ -40,8 +39,7 @@ static void same_as_host(const char *pattern, ...)
     }
 }
 
-static void integer_same_as_host(const char *prefix, const char *length, char conversion)
-{
+static void integer_same_as_host(const char *prefix, const char *length, char conversion) {
     static const uint64_t values[] = {
         0,
         1,
@@ -74,8 +72,7 @@ static void integer_same_as_host(const char *prefix, const char *length, char co
 static const char *const widths[] = {"", "1", "2", "5", "12", "30"};
 static const char *const precisions[] = {"", ".", ".0", ".1", ".3", ".12", ".25"};
 
-START_TEST(integers_in_every_form)
-{
+START_TEST(integers_in_every_form) {
     static const char *const flags[] = {"", "-", "0", "-0", "0-", "00"};
     static const char *const lengths[] = {"", "hh", "h", "l", "ll", "z", "j"};
     static const char conversions[] = {'d', 'i', 'u', 'x', 'X'};
@@ -93,8 +90,7 @@ START_TEST(integers_in_every_form)
 }
 END_TEST
 
-START_TEST(strings_in_every_form)
-{
+START_TEST(strings_in_every_form) {
     static const char *const flags[] = {"", "-"};
     static const char *const strings[] = {"", "a", "axolotl", "a string longer than most widths"};
     for (size_t flag = 0; flag < COUNT(flags); flag++) {
@@ -111,8 +107,7 @@ START_TEST(strings_in_every_form)
 }
 END_TEST
 
-START_TEST(widths_and_precisions_as_arguments)
-{
+START_TEST(widths_and_precisions_as_arguments) {
     for (int width = -12; width <= 12; width++) {
         same_as_host("<%*d>", width, -42);
         same_as_host("<%0*lx>", width, 0xbeefUL);
@@ -128,8 +123,7 @@ START_TEST(widths_and_precisions_as_arguments)
 }
 END_TEST
 
-START_TEST(characters_pointers_and_percent)
-{
+START_TEST(characters_pointers_and_percent) {
     int object;
     same_as_host("");
     same_as_host("no directive");
@@ -143,8 +137,7 @@ START_TEST(characters_pointers_and_percent)
 }
 END_TEST
 
-START_TEST(null_has_a_form)
-{
+START_TEST(null_has_a_form) {
     char text[40];
     const char *volatile none = NULL; /* volatile: compilers warn of a null string */
     ck_assert_uint_eq(format(text, sizeof(text), "<%p|%6p>", (void *)0, (void *)0), 12);
@@ -154,8 +147,7 @@ START_TEST(null_has_a_form)
 }
 END_TEST
 
-START_TEST(a_string_with_precision_needs_no_end)
-{
+START_TEST(a_string_with_precision_needs_no_end) {
     char text[10];
     const char bytes[3] = {'a', 'b', 'c'};
     ck_assert_uint_eq(format(text, sizeof(text), "%.3s", bytes), 3);
@@ -163,8 +155,7 @@ START_TEST(a_string_with_precision_needs_no_end)
 }
 END_TEST
 
-START_TEST(unknown_directives_are_copied_and_end_the_formatting)
-{
+START_TEST(unknown_directives_are_copied_and_end_the_formatting) {
     static const char *const patterns[] = {
         "%f", "%n", "%o %d", "%+d", "%#x", "% d", "%.", "%-", "%", "%5", "%ll", "%q%s",
     };
@@ -178,14 +169,12 @@ START_TEST(unknown_directives_are_copied_and_end_the_formatting)
 }
 END_TEST
 
-START_TEST(no_buffer_gives_the_length)
-{
+START_TEST(no_buffer_gives_the_length) {
     ck_assert_uint_eq(format(NULL, 0, "%s %d", "axolotl", 12345), 13);
 }
 END_TEST
 
-TCase *base_format_tests(void)
-{
+TCase *base_format_tests(void) {
     TCase *tests = tcase_create("format");
     tcase_set_timeout(tests, 60); /* the sanitizers slow the many cases down */
     tcase_add_loop_test(tests, integers_in_every_form, 0, 5);

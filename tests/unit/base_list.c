@@ -19,8 +19,7 @@ struct item {
 static struct list head;
 static struct item items[ITEM_COUNT];
 
-static void setup(void)
-{
+static void setup(void) {
     list_init(&head);
     for (int number = 0; number < ITEM_COUNT; number++) {
         items[number].number = number;
@@ -30,8 +29,7 @@ static void setup(void)
 
 /* Walks in both directions by hand, so that every pointer is seen. Plain conditions: the many
  * calls of a random test would make Check's own bookkeeping take most of the time. */
-static void assert_list_is(const struct list *list, const int *numbers, size_t count)
-{
+static void assert_list_is(const struct list *list, const int *numbers, size_t count) {
     const struct list *node = list;
     for (size_t index = 0; index < count; index++) {
         if (node->next == list)
@@ -53,14 +51,12 @@ static void assert_list_is(const struct list *list, const int *numbers, size_t c
     assert_list_is(list, (const int[]){__VA_ARGS__}, \
                    sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
 
-static void append_first(int count)
-{
+static void append_first(int count) {
     for (int number = 0; number < count; number++)
         list_append(&head, &items[number].link);
 }
 
-START_TEST(a_new_list_is_empty)
-{
+START_TEST(a_new_list_is_empty) {
     assert_list_is(&head, NULL, 0);
     ck_assert_ptr_null(list_first(&head));
     ck_assert_ptr_null(list_last(&head));
@@ -68,8 +64,7 @@ START_TEST(a_new_list_is_empty)
 }
 END_TEST
 
-START_TEST(append_and_prepend)
-{
+START_TEST(append_and_prepend) {
     list_append(&head, &items[1].link);
     list_append(&head, &items[2].link);
     list_prepend(&head, &items[0].link);
@@ -78,8 +73,7 @@ START_TEST(append_and_prepend)
 }
 END_TEST
 
-START_TEST(insert_before_a_node_and_before_the_head)
-{
+START_TEST(insert_before_a_node_and_before_the_head) {
     list_append(&head, &items[0].link);
     list_insert_before(&items[0].link, &items[1].link);
     list_insert_before(&items[0].link, &items[2].link);
@@ -88,8 +82,7 @@ START_TEST(insert_before_a_node_and_before_the_head)
 }
 END_TEST
 
-START_TEST(remove_first_middle_last)
-{
+START_TEST(remove_first_middle_last) {
     append_first(5);
     list_remove(&items[0].link);
     ASSERT_LIST(&head, 1, 2, 3, 4);
@@ -103,8 +96,7 @@ START_TEST(remove_first_middle_last)
 }
 END_TEST
 
-START_TEST(a_removed_node_can_be_removed_and_inserted_again)
-{
+START_TEST(a_removed_node_can_be_removed_and_inserted_again) {
     append_first(2);
     list_remove(&items[0].link);
     ck_assert(!list_is_linked(&items[0].link));
@@ -114,8 +106,7 @@ START_TEST(a_removed_node_can_be_removed_and_inserted_again)
 }
 END_TEST
 
-START_TEST(accessors)
-{
+START_TEST(accessors) {
     append_first(3);
     ck_assert_ptr_eq(list_first(&head), &items[0].link);
     ck_assert_ptr_eq(list_next(&head, &items[0].link), &items[1].link);
@@ -125,8 +116,7 @@ START_TEST(accessors)
 }
 END_TEST
 
-START_TEST(splice_keeps_the_order_and_empties_the_source)
-{
+START_TEST(splice_keeps_the_order_and_empties_the_source) {
     struct list other;
     list_init(&other);
     append_first(2);
@@ -143,8 +133,7 @@ START_TEST(splice_keeps_the_order_and_empties_the_source)
 }
 END_TEST
 
-START_TEST(for_each_visits_in_order_and_ends_with_null)
-{
+START_TEST(for_each_visits_in_order_and_ends_with_null) {
     struct item *item = NULL;
     int expected = 0;
     list_for_each (item, &head, link)
@@ -158,8 +147,7 @@ START_TEST(for_each_visits_in_order_and_ends_with_null)
 }
 END_TEST
 
-START_TEST(for_each_can_stop_and_nest)
-{
+START_TEST(for_each_can_stop_and_nest) {
     struct item *outer = NULL;
     struct item *inner = NULL;
     int pairs = 0;
@@ -175,8 +163,7 @@ START_TEST(for_each_can_stop_and_nest)
 }
 END_TEST
 
-START_TEST(for_each_safe_allows_removal_of_any_entry)
-{
+START_TEST(for_each_safe_allows_removal_of_any_entry) {
     for (unsigned removed = 0; removed < 1U << 4; removed++) {
         setup();
         append_first(4);
@@ -208,16 +195,14 @@ struct numbers {
     size_t count;
 };
 
-static void numbers_insert(struct numbers *numbers, size_t place, int number)
-{
+static void numbers_insert(struct numbers *numbers, size_t place, int number) {
     memmove(&numbers->at[place + 1], &numbers->at[place],
             (numbers->count - place) * sizeof(numbers->at[0]));
     numbers->at[place] = number;
     numbers->count++;
 }
 
-static void numbers_remove(struct numbers *numbers, int number)
-{
+static void numbers_remove(struct numbers *numbers, int number) {
     size_t place = 0;
     while (place < numbers->count && numbers->at[place] != number)
         place++;
@@ -229,8 +214,7 @@ static void numbers_remove(struct numbers *numbers, int number)
 }
 
 static void insert_somewhere(struct random *random, struct list *list, struct numbers *numbers,
-                             struct item *item)
-{
+                             struct item *item) {
     switch (random_below(random, 3)) {
     case 0:
         list_append(list, &item->link);
@@ -251,8 +235,7 @@ static void insert_somewhere(struct random *random, struct list *list, struct nu
     }
 }
 
-START_TEST(random_operations_agree_with_arrays)
-{
+START_TEST(random_operations_agree_with_arrays) {
     struct random random;
     random_seed(&random, 7);
     struct list lists[2];
@@ -280,37 +263,32 @@ START_TEST(random_operations_agree_with_arrays)
 }
 END_TEST
 
-START_TEST(inserting_a_linked_node_is_refused)
-{
+START_TEST(inserting_a_linked_node_is_refused) {
     append_first(1);
     list_append(&head, &items[0].link);
 }
 END_TEST
 
-START_TEST(inserting_a_node_never_initialised_is_refused)
-{
+START_TEST(inserting_a_node_never_initialised_is_refused) {
     struct list node = {0};
     list_append(&head, &node);
 }
 END_TEST
 
-START_TEST(removing_from_a_broken_list_is_refused)
-{
+START_TEST(removing_from_a_broken_list_is_refused) {
     append_first(3);
     items[2].link.prev = &items[0].link;
     list_remove(&items[1].link);
 }
 END_TEST
 
-START_TEST(splicing_a_list_to_itself_is_refused)
-{
+START_TEST(splicing_a_list_to_itself_is_refused) {
     append_first(2);
     list_splice(&head, &head);
 }
 END_TEST
 
-TCase *base_list_tests(void)
-{
+TCase *base_list_tests(void) {
     TCase *tests = tcase_create("list");
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, a_new_list_is_empty);

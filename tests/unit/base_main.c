@@ -6,14 +6,12 @@
 
 #include <base/assert.h>
 
-void assert_failed(const char *expression, const char *file, int line)
-{
+void assert_failed(const char *expression, const char *file, int line) {
     fprintf(stderr, "%s:%d: assertion failed: %s\n", file, line, expression);
     abort();
 }
 
-int main(void)
-{
+int main(void) {
     Suite *suite = suite_create("base");
     suite_add_tcase(suite, base_align_tests());
     suite_add_tcase(suite, base_assert_tests());

@@ -7,8 +7,7 @@
 
 /* The published first values of splitmix64 for this seed: a changed sequence would silently
  * change the meaning of every seed written down anywhere. */
-START_TEST(the_sequence_stays_what_it_is)
-{
+START_TEST(the_sequence_stays_what_it_is) {
     struct random random;
     random_seed(&random, 1234567);
     ck_assert_uint_eq(random_next(&random), UINT64_C(6457827717110365317));
@@ -17,8 +16,7 @@ START_TEST(the_sequence_stays_what_it_is)
 }
 END_TEST
 
-START_TEST(same_seed_same_numbers)
-{
+START_TEST(same_seed_same_numbers) {
     struct random a, b;
     random_seed(&a, 42);
     random_seed(&b, 42);
@@ -27,8 +25,7 @@ START_TEST(same_seed_same_numbers)
 }
 END_TEST
 
-START_TEST(below_stays_below)
-{
+START_TEST(below_stays_below) {
     static const uint64_t bounds[] = {1, 2, 3, 10, 64, UINT64_C(1) << 63, UINT64_MAX};
     struct random random;
     random_seed(&random, 3);
@@ -39,8 +36,7 @@ START_TEST(below_stays_below)
 }
 END_TEST
 
-START_TEST(below_is_even)
-{
+START_TEST(below_is_even) {
     int seen[7] = {0};
     struct random random;
     random_seed(&random, 4);
@@ -54,8 +50,7 @@ START_TEST(below_is_even)
 END_TEST
 
 /* With a bound of 3/4 of the range, a plain remainder would favour the lower third two to one. */
-START_TEST(below_is_even_for_large_bounds)
-{
+START_TEST(below_is_even_for_large_bounds) {
     uint64_t third = UINT64_C(1) << 62;
     int seen[3] = {0};
     struct random random;
@@ -69,16 +64,14 @@ START_TEST(below_is_even_for_large_bounds)
 }
 END_TEST
 
-START_TEST(below_nothing_is_refused)
-{
+START_TEST(below_nothing_is_refused) {
     struct random random;
     random_seed(&random, 6);
     random_below(&random, random_below(&random, 1));
 }
 END_TEST
 
-TCase *base_random_tests(void)
-{
+TCase *base_random_tests(void) {
     TCase *tests = tcase_create("random");
     tcase_add_test(tests, the_sequence_stays_what_it_is);
     tcase_add_test(tests, same_seed_same_numbers);

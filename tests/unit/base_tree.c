@@ -18,19 +18,16 @@ struct item {
 static struct tree tree;
 static struct item items[ITEM_COUNT]; /* the item with key k is at k / 2: odd keys are absent */
 
-static int compare(const struct tree_node *a, const struct tree_node *b)
-{
+static int compare(const struct tree_node *a, const struct tree_node *b) {
     return container_of(a, const struct item, node)->key -
            container_of(b, const struct item, node)->key;
 }
 
-static int compare_key(const void *key, const struct tree_node *node)
-{
+static int compare_key(const void *key, const struct tree_node *node) {
     return *(const int *)key - container_of(node, const struct item, node)->key;
 }
 
-static void setup_first(int count)
-{
+static void setup_first(int count) {
     tree_init(&tree);
     for (int index = 0; index < count; index++) {
         items[index].key = 2 * index;
@@ -38,19 +35,16 @@ static void setup_first(int count)
     }
 }
 
-static void setup(void)
-{
+static void setup(void) {
     setup_first(ITEM_COUNT);
 }
 
-static void insert(int index)
-{
+static void insert(int index) {
     if (tree_insert(&tree, &items[index].node, compare) != NULL)
         ck_abort_msg("item %d is there already", index);
 }
 
-static int child_height(const struct tree_node *child, const struct tree_node *parent)
-{
+static int child_height(const struct tree_node *child, const struct tree_node *parent) {
     if (child == NULL)
         return 0;
     if (child->parent != parent)
@@ -60,8 +54,7 @@ static int child_height(const struct tree_node *child, const struct tree_node *p
 
 /* Parent links, stored heights and balance. As each stored height is right given those below it,
  * all are right, and there is no cycle. */
-static void assert_shape_of_first(int count)
-{
+static void assert_shape_of_first(int count) {
     child_height(tree.root, NULL);
     for (int index = 0; index < count; index++) {
         const struct tree_node *node = &items[index].node;
@@ -77,15 +70,13 @@ static void assert_shape_of_first(int count)
     }
 }
 
-static void assert_shape(void)
-{
+static void assert_shape(void) {
     assert_shape_of_first(ITEM_COUNT);
 }
 
 /* The tree holds exactly the linked items, in both directions in order of their keys. Plain
  * conditions here: the many calls would make Check's own bookkeeping take most of the time. */
-static void assert_tree_of_first(int count)
-{
+static void assert_tree_of_first(int count) {
     assert_shape_of_first(count);
     const struct tree_node *node = tree_first(&tree);
     const struct tree_node *before = NULL;
@@ -103,14 +94,12 @@ static void assert_tree_of_first(int count)
         ck_abort_msg("the end is not where it should be");
 }
 
-static void assert_tree(void)
-{
+static void assert_tree(void) {
     assert_tree_of_first(ITEM_COUNT);
 }
 
 /* find and lower_bound for every key from before the first to after the last. */
-static void assert_searches(void)
-{
+static void assert_searches(void) {
     const struct tree_node *bound = NULL;
     for (int key = 2 * ITEM_COUNT; key >= -1; key--) {
         const struct tree_node *exact = NULL;
@@ -124,8 +113,7 @@ static void assert_searches(void)
     }
 }
 
-START_TEST(a_new_tree_is_empty)
-{
+START_TEST(a_new_tree_is_empty) {
     int key = 0;
     ck_assert(tree_is_empty(&tree));
     ck_assert_ptr_null(tree_first(&tree));
@@ -135,8 +123,7 @@ START_TEST(a_new_tree_is_empty)
 }
 END_TEST
 
-START_TEST(one_node_comes_and_goes)
-{
+START_TEST(one_node_comes_and_goes) {
     insert(5);
     ck_assert(tree_node_is_linked(&items[5].node));
     assert_tree();
@@ -149,8 +136,7 @@ START_TEST(one_node_comes_and_goes)
 }
 END_TEST
 
-START_TEST(a_duplicate_is_refused_and_named)
-{
+START_TEST(a_duplicate_is_refused_and_named) {
     for (int index = 0; index < 20; index++)
         insert(index);
     struct item duplicate = {.key = items[7].key};
@@ -161,8 +147,7 @@ START_TEST(a_duplicate_is_refused_and_named)
 END_TEST
 
 /* 1000 nodes need a height of 10; AVL promises at most 1.44 log2(n + 2). */
-START_TEST(sorted_insertions_stay_shallow)
-{
+START_TEST(sorted_insertions_stay_shallow) {
     for (int index = 0; index < ITEM_COUNT; index++)
         insert(index);
     assert_tree();
@@ -176,8 +161,7 @@ START_TEST(sorted_insertions_stay_shallow)
 }
 END_TEST
 
-START_TEST(removing_from_one_end_keeps_balance)
-{
+START_TEST(removing_from_one_end_keeps_balance) {
     for (int index = 0; index < ITEM_COUNT; index++)
         insert(index);
     for (int index = 0; index < ITEM_COUNT; index++) {
@@ -192,8 +176,7 @@ END_TEST
 #define SMALL_COUNT 7
 
 /* Builds the tree anew for each node, and removes this one. */
-static void remove_each(const int *order)
-{
+static void remove_each(const int *order) {
     for (int removed = 0; removed < SMALL_COUNT; removed++) {
         setup_first(SMALL_COUNT);
         for (int place = 0; place < SMALL_COUNT; place++)
@@ -205,8 +188,7 @@ static void remove_each(const int *order)
 }
 
 /* Heap's algorithm: each step exchanges two places. */
-START_TEST(every_order_of_insertion_and_each_removal)
-{
+START_TEST(every_order_of_insertion_and_each_removal) {
     int order[SMALL_COUNT];
     int counters[SMALL_COUNT] = {0};
     int orders = 1;
@@ -231,8 +213,7 @@ START_TEST(every_order_of_insertion_and_each_removal)
 }
 END_TEST
 
-START_TEST(random_insertions_and_removals)
-{
+START_TEST(random_insertions_and_removals) {
     struct random random;
     random_seed(&random, (uint64_t)_i);
     for (int round = 0; round < 10000; round++) {
@@ -258,22 +239,19 @@ START_TEST(random_insertions_and_removals)
 }
 END_TEST
 
-START_TEST(inserting_a_linked_node_is_refused)
-{
+START_TEST(inserting_a_linked_node_is_refused) {
     insert(1);
     insert(1);
 }
 END_TEST
 
-START_TEST(removing_an_unlinked_node_is_refused)
-{
+START_TEST(removing_an_unlinked_node_is_refused) {
     insert(1);
     tree_remove(&tree, &items[2].node);
 }
 END_TEST
 
-TCase *base_tree_tests(void)
-{
+TCase *base_tree_tests(void) {
     TCase *tests = tcase_create("tree");
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, a_new_tree_is_empty);

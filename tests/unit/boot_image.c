@@ -12,8 +12,7 @@ static union {
 } image;
 static uint64_t image_bytes;
 
-static void image_make(void)
-{
+static void image_make(void) {
     for (size_t i = 0; i < sizeof(image.bytes); i++)
         image.bytes[i] = (char)(i % 251 + 1);
     image_bytes = sizeof(image.bytes);
@@ -34,8 +33,7 @@ static void image_make(void)
     };
 }
 
-static void start(void *context)
-{
+static void start(void *context) {
     (void)context;
     struct driver_config config = {.model = {.table_frames = true}};
     config.model.modules[0] = &image;
@@ -44,13 +42,11 @@ static void start(void *context)
     driver_start(&config);
 }
 
-static void read_root(uint64_t address, void *to, size_t size)
-{
+static void read_root(uint64_t address, void *to, size_t size) {
     driver_read(driver_root(), address, to, size);
 }
 
-START_TEST(segments_are_loaded)
-{
+START_TEST(segments_are_loaded) {
     static char bytes[5 * AX_PAGE_SIZE];
     image_make();
     start(NULL);
@@ -66,8 +62,7 @@ START_TEST(segments_are_loaded)
 }
 END_TEST
 
-START_TEST(segments_have_their_protection)
-{
+START_TEST(segments_have_their_protection) {
     image_make();
     start(NULL);
     struct thread *root = driver_root_thread();
@@ -81,8 +76,7 @@ START_TEST(segments_have_their_protection)
 }
 END_TEST
 
-START_TEST(thread_begins_at_the_entry)
-{
+START_TEST(thread_begins_at_the_entry) {
     image_make();
     start(NULL);
     const struct ax_regs *regs = &driver_root_thread()->user.regs;
@@ -99,8 +93,7 @@ START_TEST(thread_begins_at_the_entry)
 }
 END_TEST
 
-START_TEST(as_many_segments_as_there_can_be)
-{
+START_TEST(as_many_segments_as_there_can_be) {
     image_make();
     image.header.segment_count = AX_ROOT_SEGMENTS;
     for (uint64_t i = 2; i < AX_ROOT_SEGMENTS; i++)
@@ -118,112 +111,85 @@ END_TEST
 static struct ax_root_segment *first = &image.header.segments[0];
 static struct ax_root_segment *second = &image.header.segments[1];
 
-static void bad_magic(void)
-{
+static void bad_magic(void) {
     image.header.magic++;
 }
-static void short_image(void)
-{
+static void short_image(void) {
     image_bytes = sizeof(struct ax_root_image) - 1;
 }
-static void empty_image(void)
-{
+static void empty_image(void) {
     image_bytes = 1;
 }
-static void no_segments(void)
-{
+static void no_segments(void) {
     image.header.segment_count = 0;
 }
-static void nine_segments(void)
-{
+static void nine_segments(void) {
     image.header.segment_count = AX_ROOT_SEGMENTS + 1;
 }
-static void very_many_segments(void)
-{
+static void very_many_segments(void) {
     image.header.segment_count = UINT64_MAX;
 }
-static void entry_outside(void)
-{
+static void entry_outside(void) {
     image.header.entry = TEXT + 100;
 }
-static void entry_before(void)
-{
+static void entry_before(void) {
     image.header.entry = TEXT - 1;
 }
-static void entry_in_data(void)
-{
+static void entry_in_data(void) {
     image.header.entry = DATA;
 }
-static void odd_address(void)
-{
+static void odd_address(void) {
     second->address += 8;
 }
-static void low_address(void)
-{
+static void low_address(void) {
     second->address = AX_USER_START - AX_PAGE_SIZE;
 }
-static void high_address(void)
-{
+static void high_address(void) {
     second->address = AX_PROGRAM_END;
 }
-static void kernel_address(void)
-{
+static void kernel_address(void) {
     second->address = UINT64_C(0xffff800000000000);
 }
-static void too_long(void)
-{
+static void too_long(void) {
     second->size_bytes = AX_PROGRAM_END - DATA + 1;
 }
-static void endless(void)
-{
+static void endless(void) {
     second->size_bytes = UINT64_MAX;
 }
-static void no_size(void)
-{
+static void no_size(void) {
     second->size_bytes = second->file_bytes = 0;
 }
-static void odd_offset(void)
-{
+static void odd_offset(void) {
     second->offset += 16;
 }
-static void offset_beyond(void)
-{
+static void offset_beyond(void) {
     second->offset = 5 * AX_PAGE_SIZE;
 }
-static void offset_far(void)
-{
+static void offset_far(void) {
     second->offset = UINT64_MAX & ~(AX_PAGE_SIZE - 1);
 }
-static void bytes_beyond(void)
-{
+static void bytes_beyond(void) {
     second->file_bytes = 2 * AX_PAGE_SIZE + 1;
 }
-static void bytes_far(void)
-{
+static void bytes_far(void) {
     second->file_bytes = UINT64_MAX;
 }
-static void more_bytes_than_size(void)
-{
+static void more_bytes_than_size(void) {
     second->size_bytes = second->file_bytes - 1;
 }
-static void unknown_prot(void)
-{
+static void unknown_prot(void) {
     second->prot = AX_PROT_ALL + 1;
 }
-static void write_and_execute(void)
-{
+static void write_and_execute(void) {
     first->prot = AX_PROT_WRITE | AX_PROT_EXECUTE;
 }
-static void overlap(void)
-{
+static void overlap(void) {
     second->address = TEXT;
 }
-static void on_the_stack(void)
-{
+static void on_the_stack(void) {
     second->address = AX_PROGRAM_END - 6 * AX_PAGE_SIZE;
 }
-static void cut_off(void)
-{
+static void cut_off(void) {
     image_bytes = 3 * AX_PAGE_SIZE;
 }
 
@@ -244,8 +210,7 @@ static void (*const damages[])(void) = {
     cut_off,
 };
 
-START_TEST(damaged_image_halts)
-{
+START_TEST(damaged_image_halts) {
     int code = 0;
     image_make();
     damages[_i]();
@@ -258,8 +223,7 @@ START_TEST(damaged_image_halts)
 }
 END_TEST
 
-static void start_without(void *context)
-{
+static void start_without(void *context) {
     (void)context;
     static const char nothing[1];
     struct driver_config config = {.model = {.modules = {nothing}, .module_bytes = {0}}};
@@ -267,8 +231,7 @@ static void start_without(void *context)
     driver_start(&config);
 }
 
-START_TEST(no_image_halts)
-{
+START_TEST(no_image_halts) {
     int code = 0;
     ck_assert(driver_halts(start_without, NULL, &code));
     ck_assert_int_eq(code, 1);
@@ -277,8 +240,7 @@ START_TEST(no_image_halts)
 }
 END_TEST
 
-START_TEST(image_larger_than_memory_halts)
-{
+START_TEST(image_larger_than_memory_halts) {
     int code = 0;
     image_make();
     second->size_bytes = UINT64_C(1) << 40; /* of which nothing is ever touched */
@@ -287,8 +249,7 @@ START_TEST(image_larger_than_memory_halts)
 }
 END_TEST
 
-TCase *boot_image_tests(void)
-{
+TCase *boot_image_tests(void) {
     TCase *tcase = tcase_create("boot_image");
     tcase_add_test(tcase, segments_are_loaded);
     tcase_add_test(tcase, segments_have_their_protection);

@@ -6,15 +6,13 @@
 
 static char pattern[3 * AX_PAGE_SIZE + 100]; /* the system image */
 
-static void pattern_make(void)
-{
+static void pattern_make(void) {
     for (size_t i = 0; i < sizeof(pattern); i++)
         pattern[i] = (char)(i * 7 + i / 256);
 }
 
 /* The driver's image, with a system image beside it. */
-static void start_with_image(struct driver_config *config)
-{
+static void start_with_image(struct driver_config *config) {
     static struct ax_root_image root;
     pattern_make();
     root = (struct ax_root_image){
@@ -30,13 +28,11 @@ static void start_with_image(struct driver_config *config)
     driver_start(config);
 }
 
-static struct slot slot_of_root(enum ax_root_handle index)
-{
+static struct slot slot_of_root(enum ax_root_handle index) {
     return driver_root()->handles.leaves[0].slots[index];
 }
 
-START_TEST(root_is_handed_everything)
-{
+START_TEST(root_is_handed_everything) {
     static const uint8_t types[AX_ROOT_HANDLE_COUNT] = {
         [AX_ROOT_PROCESS] = AX_TYPE_PROCESS,      [AX_ROOT_THREAD] = AX_TYPE_THREAD,
         [AX_ROOT_ACCOUNT] = AX_TYPE_ACCOUNT,      [AX_ROOT_SYSTEM] = AX_TYPE_DEVICE,
@@ -62,8 +58,7 @@ START_TEST(root_is_handed_everything)
 }
 END_TEST
 
-START_TEST(boot_page_tells_of_the_machine)
-{
+START_TEST(boot_page_tells_of_the_machine) {
     struct driver_config config = {
         .model = {.cpu_count = 3, .command_line = "console=ttyS0 quiet", .seed = 5}};
     start_with_image(&config);
@@ -89,8 +84,7 @@ START_TEST(boot_page_tells_of_the_machine)
 }
 END_TEST
 
-START_TEST(system_image_is_memory)
-{
+START_TEST(system_image_is_memory) {
     struct driver_config config = {.model = {.table_frames = true}};
     start_with_image(&config);
     struct thread *root = driver_root_thread();
@@ -110,8 +104,7 @@ START_TEST(system_image_is_memory)
 END_TEST
 
 /* Its frames are the account's like any others, and come back with the last handle and mapping. */
-START_TEST(system_image_can_be_given_back)
-{
+START_TEST(system_image_can_be_given_back) {
     struct driver_config config = {.model = {.table_frames = true}};
     start_with_image(&config);
     uint64_t free_count = kernel->frames.free_count;
@@ -121,8 +114,7 @@ START_TEST(system_image_can_be_given_back)
 }
 END_TEST
 
-START_TEST(no_system_image_is_empty_memory)
-{
+START_TEST(no_system_image_is_empty_memory) {
     driver_start(NULL);
     struct thread *root = driver_root_thread();
     expect(kcall(root, AX_CALL_OBJECT_INFO, AX_ROOT_IMAGE), AX_OK);
@@ -134,8 +126,7 @@ START_TEST(no_system_image_is_empty_memory)
 }
 END_TEST
 
-START_TEST(kernel_page_is_there_for_everybody)
-{
+START_TEST(kernel_page_is_there_for_everybody) {
     driver_start(NULL);
     struct thread *root = driver_root_thread();
     sleep_for_ever(root);
@@ -148,8 +139,7 @@ START_TEST(kernel_page_is_there_for_everybody)
 }
 END_TEST
 
-START_TEST(all_memory_is_used)
-{
+START_TEST(all_memory_is_used) {
     struct driver_config config = {.model = {.memory_bytes = UINT64_C(8) << 20}};
     config.model.hole_pages = (uint64_t)_i;
     config.model.hole_start = _i == 2 ? 300 : 0; /* the second range is the larger one */
@@ -165,8 +155,7 @@ START_TEST(all_memory_is_used)
 }
 END_TEST
 
-START_TEST(rings_are_powers_of_two)
-{
+START_TEST(rings_are_powers_of_two) {
     const uint64_t sizes[] = {256, 1000, 5000, 100000};
     struct driver_config config = {.model = {.memory_bytes = sizes[_i] << 10 & ~UINT64_C(4095)}};
     driver_start(&config);
@@ -179,15 +168,13 @@ START_TEST(rings_are_powers_of_two)
 }
 END_TEST
 
-static void start_small(void *context)
-{
+static void start_small(void *context) {
     struct driver_config config = {.model = {.memory_bytes = *(uint64_t *)context}};
     driver_start(&config);
 }
 
 /* Whatever there is too little of, the machine stops and says so. */
-START_TEST(too_small_machines_say_so)
-{
+START_TEST(too_small_machines_say_so) {
     unsigned refused = 0;
     for (uint64_t bytes = 4 * AX_PAGE_SIZE; bytes <= 256 << 10; bytes += AX_PAGE_SIZE) {
         int code = 0;
@@ -206,8 +193,7 @@ START_TEST(too_small_machines_say_so)
 }
 END_TEST
 
-START_TEST(many_cpus)
-{
+START_TEST(many_cpus) {
     struct driver_config config = {
         .model = {.cpu_count = (uint32_t)_i, .memory_bytes = UINT64_C(4) << 20}};
     driver_start(&config);
@@ -222,8 +208,7 @@ START_TEST(many_cpus)
 }
 END_TEST
 
-START_TEST(same_seed_same_machine)
-{
+START_TEST(same_seed_same_machine) {
     uint64_t seed = 7;
     char entropy[2][32];
     for (int i = 0; i < 2; i++) {
@@ -236,8 +221,7 @@ START_TEST(same_seed_same_machine)
 }
 END_TEST
 
-START_TEST(long_command_line_is_cut)
-{
+START_TEST(long_command_line_is_cut) {
     static char line[300];
     memset(line, 'x', sizeof(line) - 1);
     struct driver_config config = {.model = {.command_line = line}};
@@ -247,8 +231,7 @@ START_TEST(long_command_line_is_cut)
 }
 END_TEST
 
-TCase *boot_init_tests(void)
-{
+TCase *boot_init_tests(void) {
     TCase *tcase = tcase_create("boot_init");
     tcase_add_test(tcase, root_is_handed_everything);
     tcase_add_test(tcase, boot_page_tells_of_the_machine);

@@ -5,21 +5,18 @@
 #define SECOND UINT64_C(1000000000)
 #define DATA   UINT64_C(0x600000) /* of the driver's image */
 
-static void die(struct thread *thread)
-{
+static void die(struct thread *thread) {
     struct hal_event event = {.kind = HAL_EVENT_FAULT};
     event.fault.fault = AX_FAULT_DIVIDE;
     driver_event(thread, &event);
 }
 
-static void die_again(void *context)
-{
+static void die_again(void *context) {
     (void)context;
     die(driver_root_thread());
 }
 
-START_TEST(root_starts_anew)
-{
+START_TEST(root_starts_anew) {
     driver_start(NULL);
     struct thread *root = driver_root_thread();
     uint64_t id = root->object.id;
@@ -41,8 +38,7 @@ START_TEST(root_starts_anew)
 }
 END_TEST
 
-START_TEST(handles_are_kept)
-{
+START_TEST(handles_are_kept) {
     driver_start(NULL);
     struct thread *root = driver_root_thread();
     ax_result event = kcall(root, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT);
@@ -56,8 +52,7 @@ START_TEST(handles_are_kept)
 }
 END_TEST
 
-START_TEST(nothing_is_lost_over_many_restarts)
-{
+START_TEST(nothing_is_lost_over_many_restarts) {
     driver_start(NULL);
     uint64_t bytes = 0, objects = 0, free_count = 0;
     for (unsigned i = 0; i < 6; i++) {
@@ -77,8 +72,7 @@ START_TEST(nothing_is_lost_over_many_restarts)
 }
 END_TEST
 
-START_TEST(second_death_within_a_second_halts)
-{
+START_TEST(second_death_within_a_second_halts) {
     int code = 0;
     driver_start(NULL);
     die(driver_root_thread());
@@ -90,8 +84,7 @@ START_TEST(second_death_within_a_second_halts)
 }
 END_TEST
 
-START_TEST(death_a_second_later_is_survived)
-{
+START_TEST(death_a_second_later_is_survived) {
     int code = 0;
     driver_start(NULL);
     die(driver_root_thread());
@@ -103,8 +96,7 @@ START_TEST(death_a_second_later_is_survived)
 END_TEST
 
 /* The first death may come at any time, the very first nanosecond included. */
-START_TEST(first_death_at_once_is_survived)
-{
+START_TEST(first_death_at_once_is_survived) {
     driver_start(NULL);
     ck_assert_uint_eq(hal_time_ns(), 0);
     die(driver_root_thread());
@@ -113,27 +105,23 @@ START_TEST(first_death_at_once_is_survived)
 }
 END_TEST
 
-static void exit_root(void *context)
-{
+static void exit_root(void *context) {
     (void)context;
     kcall(driver_root_thread(), AX_CALL_PROCESS_END, 0, AX_CAUSE_EXIT, 0);
 }
 
-static void exit_root_thread(void *context)
-{
+static void exit_root_thread(void *context) {
     (void)context;
     kcall(driver_root_thread(), AX_CALL_THREAD_EXIT, 0, 0);
 }
 
-static void bounce_root(void *context)
-{
+static void bounce_root(void *context) {
     (void)context;
     driver_bounce(driver_root_thread(), 60);
 }
 
 /* However it ends, it starts anew. */
-START_TEST(root_that_exits_starts_anew)
-{
+START_TEST(root_that_exits_starts_anew) {
     static void (*const ends[])(void *) = {exit_root, exit_root_thread, bounce_root};
     int code = 0;
     driver_start(NULL);
@@ -147,8 +135,7 @@ START_TEST(root_that_exits_starts_anew)
 }
 END_TEST
 
-START_TEST(all_threads_end)
-{
+START_TEST(all_threads_end) {
     driver_start(NULL);
     struct process *root = driver_root();
     struct thread *running = driver_thread_with(root, 32, 0);
@@ -164,8 +151,7 @@ START_TEST(all_threads_end)
 }
 END_TEST
 
-START_TEST(restart_waits_for_other_cpus)
-{
+START_TEST(restart_waits_for_other_cpus) {
     struct driver_config config = {.model = {.cpu_count = 2}, .manual = true};
     driver_start(&config);
     struct process *root = driver_root();
@@ -190,8 +176,7 @@ START_TEST(restart_waits_for_other_cpus)
 END_TEST
 
 /* Two threads of one instance: it died once. */
-START_TEST(second_thread_dies_as_well)
-{
+START_TEST(second_thread_dies_as_well) {
     struct driver_config config = {.model = {.cpu_count = 2}, .manual = true};
     driver_start(&config);
     struct thread *first = driver_root_thread();
@@ -220,8 +205,7 @@ START_TEST(second_thread_dies_as_well)
 END_TEST
 
 /* The new thread's handle lies where the first one was, whatever became of that slot. */
-START_TEST(thread_slot_was_closed)
-{
+START_TEST(thread_slot_was_closed) {
     driver_start(NULL);
     struct thread *root = driver_root_thread();
     expect(kcall(root, AX_CALL_HANDLE_CLOSE, AX_ROOT_THREAD), AX_OK);
@@ -236,8 +220,7 @@ START_TEST(thread_slot_was_closed)
 END_TEST
 
 /* A call it had received waits for its next instance. */
-START_TEST(received_calls_are_kept)
-{
+START_TEST(received_calls_are_kept) {
     driver_start(NULL);
     struct thread *root = driver_root_thread();
     ax_result endpoint = kcall(root, AX_CALL_OBJECT_CREATE, AX_TYPE_ENDPOINT);
@@ -263,8 +246,7 @@ START_TEST(received_calls_are_kept)
 }
 END_TEST
 
-START_TEST(personality_is_forgotten)
-{
+START_TEST(personality_is_forgotten) {
     driver_start(NULL);
     struct thread *root = driver_root_thread();
     driver_root()->personality = (struct ax_personality){.entry = 0x400000};
@@ -277,8 +259,7 @@ START_TEST(personality_is_forgotten)
 END_TEST
 
 /* Much memory is cleared, and loaded, in portions. */
-START_TEST(restart_is_cut_in_portions)
-{
+START_TEST(restart_is_cut_in_portions) {
     struct driver_config config = {.model = {.memory_bytes = UINT64_C(16) << 20}, .manual = true};
     driver_start(&config);
     struct thread *root = driver_root_thread();
@@ -297,8 +278,7 @@ START_TEST(restart_is_cut_in_portions)
 END_TEST
 
 /* So is a large image. */
-START_TEST(large_image_is_loaded_in_portions)
-{
+START_TEST(large_image_is_loaded_in_portions) {
     enum { PAGES = 3 * WORK_PORTION };
     static union {
         struct ax_root_image header;
@@ -330,8 +310,7 @@ START_TEST(large_image_is_loaded_in_portions)
 }
 END_TEST
 
-TCase *boot_restart_tests(void)
-{
+TCase *boot_restart_tests(void) {
     TCase *tcase = tcase_create("boot_restart");
     tcase_add_test(tcase, root_starts_anew);
     tcase_add_test(tcase, handles_are_kept);

@@ -7,22 +7,19 @@
 static unsigned spins;
 
 /* The other CPU goes on, and lets go of the lock after a while. */
-static void others(void *context, uint32_t cpu)
-{
+static void others(void *context, uint32_t cpu) {
     (void)context;
     ck_assert_uint_eq(cpu, 0);
     if (++spins == 10)
         atomic_store(&kernel->lock, 0);
 }
 
-static void start_with_hooks(struct model_hooks hooks)
-{
+static void start_with_hooks(struct model_hooks hooks) {
     struct driver_config config = {.model = {.cpu_count = 2, .hooks = hooks}};
     driver_start(&config);
 }
 
-START_TEST(lock_waits_for_its_holder)
-{
+START_TEST(lock_waits_for_its_holder) {
     start_with_hooks((struct model_hooks){.others = others});
     spins = 0;
     atomic_store(&kernel->lock, 2); /* CPU 1 holds it */
@@ -36,8 +33,7 @@ START_TEST(lock_waits_for_its_holder)
 END_TEST
 
 static jmp_buf failed;
-static void assertion(void *context, const char *expression, const char *file, int line)
-{
+static void assertion(void *context, const char *expression, const char *file, int line) {
     (void)context;
     (void)expression;
     (void)line;
@@ -45,8 +41,7 @@ static void assertion(void *context, const char *expression, const char *file, i
     longjmp(failed, 1); /* NOLINT */
 }
 
-START_TEST(lock_is_not_recursive)
-{
+START_TEST(lock_is_not_recursive) {
     start_with_hooks((struct model_hooks){.assertion = assertion});
     kernel_lock();
     if (setjmp(failed) == 0) { /* NOLINT */
@@ -57,8 +52,7 @@ START_TEST(lock_is_not_recursive)
 }
 END_TEST
 
-START_TEST(lock_is_released_by_its_holder)
-{
+START_TEST(lock_is_released_by_its_holder) {
     start_with_hooks((struct model_hooks){.assertion = assertion});
     kernel_lock();
     model_cpu_set(1);
@@ -70,8 +64,7 @@ START_TEST(lock_is_released_by_its_holder)
 }
 END_TEST
 
-START_TEST(hold_time_is_counted)
-{
+START_TEST(hold_time_is_counted) {
     driver_start(NULL);
     uint64_t before_ns = kernel->counters.lock_held_ns;
     kernel_lock();
@@ -88,8 +81,7 @@ START_TEST(hold_time_is_counted)
 }
 END_TEST
 
-TCase *cpu_lock_tests(void)
-{
+TCase *cpu_lock_tests(void) {
     TCase *tcase = tcase_create("cpu_lock");
     tcase_add_test(tcase, lock_waits_for_its_holder);
     tcase_add_test(tcase, lock_is_not_recursive);

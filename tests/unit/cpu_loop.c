@@ -5,8 +5,7 @@
 #include "cpu_world.h"
 #include "timer.h"
 
-START_TEST(kick_changes_nothing)
-{
+START_TEST(kick_changes_nothing) {
     machine_start(1);
     struct thread *thread = driver_thread(driver_process());
     struct ax_regs regs = thread->user.regs;
@@ -17,8 +16,7 @@ START_TEST(kick_changes_nothing)
 }
 END_TEST
 
-START_TEST(lost_thread_ends_its_process)
-{
+START_TEST(lost_thread_ends_its_process) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *thread = driver_thread(process);
@@ -30,8 +28,7 @@ START_TEST(lost_thread_ends_its_process)
 }
 END_TEST
 
-START_TEST(interrupt_signals_its_owner)
-{
+START_TEST(interrupt_signals_its_owner) {
     machine_start(2);
     struct process *process = driver_process();
     ax_handle device = driver_copy(driver_root(), AX_ROOT_DEVICE_IRQS, process, AX_RIGHT_ALL);
@@ -51,8 +48,7 @@ START_TEST(interrupt_signals_its_owner)
 }
 END_TEST
 
-START_TEST(interrupt_preempts_a_busy_cpu)
-{
+START_TEST(interrupt_preempts_a_busy_cpu) {
     machine_start(1);
     struct process *process = driver_process();
     ax_handle device = driver_copy(driver_root(), AX_ROOT_DEVICE_IRQS, process, AX_RIGHT_ALL);
@@ -70,8 +66,7 @@ START_TEST(interrupt_preempts_a_busy_cpu)
 }
 END_TEST
 
-START_TEST(unowned_interrupts_are_counted)
-{
+START_TEST(unowned_interrupts_are_counted) {
     machine_start(1);
     uint64_t before = kernel->counters.interrupts;
     hal_irq_unmask(7);
@@ -85,8 +80,7 @@ END_TEST
 
 /* ---- Timers ---------------------------------------------------------------------------------- */
 
-START_TEST(idle_cpu_sleeps_until_the_first_deadline)
-{
+START_TEST(idle_cpu_sleeps_until_the_first_deadline) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *late = driver_thread(process), *soon = driver_thread(process);
@@ -107,8 +101,7 @@ START_TEST(idle_cpu_sleeps_until_the_first_deadline)
 END_TEST
 
 /* More are due than one portion: none is forgotten. */
-START_TEST(very_many_are_due_at_once)
-{
+START_TEST(very_many_are_due_at_once) {
     enum { COUNT = 3 * WORK_PORTION };
     machine_start(1);
     struct process *process = driver_process();
@@ -135,8 +128,7 @@ END_TEST
 /* ---- Work ------------------------------------------------------------------------------------ */
 
 /* A process with many handles: its end takes several portions. */
-static struct process *big_process(void)
-{
+static struct process *big_process(void) {
     struct process *process = driver_process();
     struct thread *thread = driver_thread(process);
     for (unsigned i = 0; i < 5 * WORK_PORTION; i++)
@@ -144,15 +136,13 @@ static struct process *big_process(void)
     return process;
 }
 
-static void end_now(struct process *process)
-{
+static void end_now(struct process *process) {
     kernel_lock();
     process_end(process, AX_CAUSE_KILLED, 0, 0, 0);
     kernel_unlock();
 }
 
-START_TEST(idle_cpu_works)
-{
+START_TEST(idle_cpu_works) {
     machine_start_manual(1);
     struct process *process = big_process();
     end_now(process);
@@ -168,8 +158,7 @@ START_TEST(idle_cpu_works)
 END_TEST
 
 /* A busy CPU takes its share: a portion at each entry, the next entry before long. */
-START_TEST(busy_cpu_works_on_the_side)
-{
+START_TEST(busy_cpu_works_on_the_side) {
     machine_start_manual(1);
     struct process *process = big_process();
     struct thread *busy = driver_thread_with(driver_process(), 30, 0);
@@ -191,8 +180,7 @@ START_TEST(busy_cpu_works_on_the_side)
 }
 END_TEST
 
-START_TEST(idle_cpu_is_called_to_work)
-{
+START_TEST(idle_cpu_is_called_to_work) {
     machine_start_manual(2);
     struct process *process = big_process();
     struct thread *busy = driver_thread_with(driver_process(), 30, 0);
@@ -226,8 +214,7 @@ static unsigned loop_entries;
 static uint32_t started;
 
 /* A user mode that makes a kernel call each time, and ends the test at some time. */
-static bool loop_user(void *context, uint32_t cpu, struct hal_user *user, struct hal_event *event)
-{
+static bool loop_user(void *context, uint32_t cpu, struct hal_user *user, struct hal_event *event) {
     (void)context;
     (void)cpu;
     (void)user;
@@ -237,22 +224,19 @@ static bool loop_user(void *context, uint32_t cpu, struct hal_user *user, struct
     return true;
 }
 
-static bool loop_start(void *context, uint32_t cpu)
-{
+static bool loop_start(void *context, uint32_t cpu) {
     (void)context;
     started |= 1U << cpu;
     return cpu != 2;
 }
 
 static char loop_text[1024];
-static void loop_console(void *context, const char *text, size_t size)
-{
+static void loop_console(void *context, const char *text, size_t size) {
     (void)context;
     strncat(loop_text, text, size);
 }
 
-START_TEST(core_runs_for_ever)
-{
+START_TEST(core_runs_for_ever) {
     static const struct ax_root_image image = {
         .magic = AX_ROOT_MAGIC,
         .entry = 0x400000,
@@ -278,8 +262,7 @@ START_TEST(core_runs_for_ever)
 }
 END_TEST
 
-TCase *cpu_loop_tests(void)
-{
+TCase *cpu_loop_tests(void) {
     TCase *tcase = tcase_create("cpu_loop");
     tcase_add_test(tcase, kick_changes_nothing);
     tcase_add_test(tcase, lost_thread_ends_its_process);

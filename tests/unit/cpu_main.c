@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cpu_world.h"
 
-int main(void)
-{
+int main(void) {
     Suite *suite = suite_create("cpu");
     suite_add_tcase(suite, cpu_loop_tests());
     suite_add_tcase(suite, cpu_lock_tests());

@@ -2,8 +2,7 @@
 /* A copy of the machine's memory is a copy of the kernel: nothing of it lies anywhere else. */
 #include "cpu_world.h"
 
-static void *state_now(void)
-{
+static void *state_now(void) {
     void *state = malloc(model_state_bytes());
     ck_assert_ptr_nonnull(state);
     model_save(state);
@@ -11,8 +10,7 @@ static void *state_now(void)
 }
 
 /* A bit of everything; answers something that depends on all of it. */
-static uint64_t scenario(struct process *process, struct thread *thread)
-{
+static uint64_t scenario(struct process *process, struct thread *thread) {
     uint64_t sum = 0;
     struct thread *other = driver_thread(process);
     ax_result event = kcall(thread, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT);
@@ -33,8 +31,7 @@ static uint64_t scenario(struct process *process, struct thread *thread)
     return sum + kernel->next_id * 11 + kernel->frames.free_count * 13;
 }
 
-START_TEST(restored_machine_goes_the_same_way)
-{
+START_TEST(restored_machine_goes_the_same_way) {
     struct driver_config config = {.model = {.cpu_count = 2,
                                              .memory_bytes = UINT64_C(1) << 20,
                                              .table_frames = true,
@@ -62,8 +59,7 @@ START_TEST(restored_machine_goes_the_same_way)
 }
 END_TEST
 
-START_TEST(two_boots_are_the_same)
-{
+START_TEST(two_boots_are_the_same) {
     void *states[2];
     size_t size = 0;
     for (unsigned i = 0; i < 2; i++) {
@@ -81,8 +77,7 @@ START_TEST(two_boots_are_the_same)
 END_TEST
 
 /* An explorer copies and hashes the state a million times: it has to be small. */
-START_TEST(small_machines_are_small)
-{
+START_TEST(small_machines_are_small) {
     struct driver_config config = {.model = {.memory_bytes = UINT64_C(256) << 10,
                                              .translations = 128,
                                              .tlb_entries = 4,
@@ -100,8 +95,7 @@ START_TEST(small_machines_are_small)
 }
 END_TEST
 
-TCase *cpu_snapshot_tests(void)
-{
+TCase *cpu_snapshot_tests(void) {
     TCase *tcase = tcase_create("cpu_snapshot");
     tcase_add_test(tcase, restored_machine_goes_the_same_way);
     tcase_add_test(tcase, two_boots_are_the_same);

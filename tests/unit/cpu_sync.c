@@ -8,8 +8,7 @@
 static struct process *process;
 static struct thread *here, *there;
 
-static void two_cpus(bool tagged, bool manual, struct model_hooks hooks)
-{
+static void two_cpus(bool tagged, bool manual, struct model_hooks hooks) {
     struct driver_config config = {
         .model = {.cpu_count = 2, .table_frames = true, .tagged_tlb = tagged, .hooks = hooks}};
     config.manual = manual;
@@ -24,8 +23,7 @@ static void two_cpus(bool tagged, bool manual, struct model_hooks hooks)
     ck_assert(runs_on(here, 0) && runs_on(there, 1));
 }
 
-START_TEST(unmapped_page_is_gone_everywhere)
-{
+START_TEST(unmapped_page_is_gone_everywhere) {
     two_cpus(_i != 0, false, (struct model_hooks){0});
     driver_map(process, AREA, 4, AX_PROT_READ | AX_PROT_WRITE);
     ck_assert_ptr_nonnull(driver_touch(there, AREA, AX_PROT_WRITE));
@@ -41,8 +39,7 @@ START_TEST(unmapped_page_is_gone_everywhere)
 }
 END_TEST
 
-START_TEST(protection_is_reduced_everywhere)
-{
+START_TEST(protection_is_reduced_everywhere) {
     two_cpus(_i != 0, false, (struct model_hooks){0});
     driver_map(process, AREA, 1, AX_PROT_READ | AX_PROT_WRITE);
     ck_assert_ptr_nonnull(driver_touch(there, AREA, AX_PROT_WRITE));
@@ -56,8 +53,7 @@ START_TEST(protection_is_reduced_everywhere)
 END_TEST
 
 /* After a copy on write here, a thread there must not go on reading the old page. */
-START_TEST(copy_on_write_is_seen_everywhere)
-{
+START_TEST(copy_on_write_is_seen_everywhere) {
     two_cpus(_i != 0, false, (struct model_hooks){0});
     driver_map(process, AREA, 1, AX_PROT_READ | AX_PROT_WRITE);
     *(uint32_t *)driver_touch(here, AREA, AX_PROT_WRITE) = 1;
@@ -73,8 +69,7 @@ END_TEST
 static unsigned syncs_seen;
 static uint64_t waiting_seen;
 static bool lock_was_free;
-static void sync_hook(void *context, struct hal_space *space)
-{
+static void sync_hook(void *context, struct hal_space *space) {
     (void)context;
     (void)space;
     syncs_seen++;
@@ -87,8 +82,7 @@ static void sync_hook(void *context, struct hal_space *space)
     }
 }
 
-START_TEST(frames_wait_for_the_sync)
-{
+START_TEST(frames_wait_for_the_sync) {
     two_cpus(false, true, (struct model_hooks){.sync = sync_hook});
     driver_map(process, AREA, 3, AX_PROT_READ | AX_PROT_WRITE);
     for (uint64_t i = 0; i < 3; i++)
@@ -108,15 +102,14 @@ START_TEST(frames_wait_for_the_sync)
 END_TEST
 
 /* No CPU enters user mode while a change is not in force, whoever made it. */
-static void check_hook(void *context, struct hal_space *space)
-{
+static void check_hook(void *context, struct hal_space *space) {
     (void)context;
     (void)space;
     ck_assert(!space_is_synced(kernel->frames.changes));
 }
 
-static bool user_checks(void *context, uint32_t cpu, struct hal_user *user, struct hal_event *event)
-{
+static bool user_checks(void *context, uint32_t cpu, struct hal_user *user,
+                        struct hal_event *event) {
     (void)context;
     (void)cpu;
     (void)user;
@@ -125,8 +118,7 @@ static bool user_checks(void *context, uint32_t cpu, struct hal_user *user, stru
     return false;
 }
 
-START_TEST(nobody_enters_user_mode_before_it_is_in_force)
-{
+START_TEST(nobody_enters_user_mode_before_it_is_in_force) {
     two_cpus(false, true, (struct model_hooks){.sync = check_hook});
     driver_map(process, AREA, 3, AX_PROT_READ | AX_PROT_WRITE);
     ck_assert_ptr_nonnull(driver_touch(there, AREA, AX_PROT_WRITE));
@@ -144,8 +136,7 @@ START_TEST(nobody_enters_user_mode_before_it_is_in_force)
 END_TEST
 
 /* A process that dies on one CPU while another is still in it. */
-START_TEST(space_goes_when_nobody_is_in_it)
-{
+START_TEST(space_goes_when_nobody_is_in_it) {
     two_cpus(false, false, (struct model_hooks){0});
     uint64_t spaces = model_spaces(), users = model_users();
     driver_map(process, AREA, 100, AX_PROT_READ | AX_PROT_WRITE);
@@ -165,8 +156,7 @@ START_TEST(space_goes_when_nobody_is_in_it)
 }
 END_TEST
 
-TCase *cpu_sync_tests(void)
-{
+TCase *cpu_sync_tests(void) {
     TCase *tcase = tcase_create("cpu_sync");
     tcase_add_loop_test(tcase, unmapped_page_is_gone_everywhere, 0, 2);
     tcase_add_loop_test(tcase, protection_is_reduced_everywhere, 0, 2);

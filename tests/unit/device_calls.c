@@ -4,20 +4,17 @@
 
 #define PAGE AX_PAGE_SIZE
 
-static ax_result create(ax_handle parent, uint64_t kind, uint64_t base, uint64_t size)
-{
+static ax_result create(ax_handle parent, uint64_t kind, uint64_t base, uint64_t size) {
     return kcall(world.one, AX_CALL_DEVICE_CREATE, parent, kind, base, size, AX_PLACE_ANY);
 }
 
-static ax_handle part(ax_handle parent, uint64_t kind, uint64_t base, uint64_t size)
-{
+static ax_handle part(ax_handle parent, uint64_t kind, uint64_t base, uint64_t size) {
     ax_result device = create(parent, kind, base, size);
     ck_assert_int_gt(device, 0);
     return (ax_handle)device;
 }
 
-START_TEST(a_part_has_its_own_range)
-{
+START_TEST(a_part_has_its_own_range) {
     ax_handle memory = device(AX_DEVICE_MEMORY, AX_RIGHT_ALL);
     ax_handle first = part(memory, AX_DEVICE_MEMORY, 0x10000, 0x4000);
     struct ax_object_info info = info_of(world.one, first);
@@ -31,8 +28,7 @@ START_TEST(a_part_has_its_own_range)
 }
 END_TEST
 
-START_TEST(a_part_lies_in_the_range)
-{
+START_TEST(a_part_lies_in_the_range) {
     ax_handle ports = device(AX_DEVICE_PORTS, AX_RIGHT_ALL);
     ax_handle some = part(ports, AX_DEVICE_PORTS, 0x100, 0x10);
     part(some, AX_DEVICE_PORTS, 0x100, 0x10);
@@ -47,8 +43,7 @@ START_TEST(a_part_lies_in_the_range)
 }
 END_TEST
 
-START_TEST(a_part_is_of_the_same_kind)
-{
+START_TEST(a_part_is_of_the_same_kind) {
     ax_handle ports = device(AX_DEVICE_PORTS, AX_RIGHT_ALL);
     expect(create(ports, AX_DEVICE_IRQS, 0, 1), AX_ERR_ARGUMENT);
     expect(create(ports, AX_DEVICE_MEMORY, 0, PAGE), AX_ERR_ARGUMENT);
@@ -58,8 +53,7 @@ START_TEST(a_part_is_of_the_same_kind)
 }
 END_TEST
 
-START_TEST(memory_is_parted_by_pages)
-{
+START_TEST(memory_is_parted_by_pages) {
     ax_handle memory = device(AX_DEVICE_MEMORY, AX_RIGHT_ALL);
     expect(create(memory, AX_DEVICE_MEMORY, PAGE + 1, PAGE), AX_ERR_ARGUMENT);
     expect(create(memory, AX_DEVICE_MEMORY, PAGE, PAGE / 2), AX_ERR_ARGUMENT);
@@ -67,8 +61,7 @@ START_TEST(memory_is_parted_by_pages)
 }
 END_TEST
 
-START_TEST(parting_needs_the_right_to_write)
-{
+START_TEST(parting_needs_the_right_to_write) {
     ax_handle weak = device(AX_DEVICE_PORTS, AX_RIGHT_ALL & ~AX_RIGHT_WRITE);
     expect(create(weak, AX_DEVICE_PORTS, 0, 1), AX_ERR_RIGHTS);
     expect(create(make(world.one, AX_TYPE_EVENT), AX_DEVICE_PORTS, 0, 1), AX_ERR_TYPE);
@@ -77,8 +70,7 @@ START_TEST(parting_needs_the_right_to_write)
 }
 END_TEST
 
-START_TEST(parting_fails_cleanly_when_an_allocation_fails)
-{
+START_TEST(parting_fails_cleanly_when_an_allocation_fails) {
     ax_handle ports = device(AX_DEVICE_PORTS, AX_RIGHT_ALL);
     with_failing_allocations(world.one, AX_CALL_DEVICE_CREATE,
                              (uint64_t[5]){ports, AX_DEVICE_PORTS, 0x100, 8, AX_PLACE_ANY});
@@ -91,13 +83,11 @@ END_TEST
 
 /* ---- Ports ----------------------------------------------------------------------------------- */
 
-static ax_result port(ax_handle ports, uint64_t number, uint64_t width, uint64_t value)
-{
+static ax_result port(ax_handle ports, uint64_t number, uint64_t width, uint64_t value) {
     return kcall(world.one, AX_CALL_DEVICE_PORT, ports, number, width, value);
 }
 
-START_TEST(ports_are_read_and_written_in_all_widths)
-{
+START_TEST(ports_are_read_and_written_in_all_widths) {
     ax_handle ports = device(AX_DEVICE_PORTS, AX_RIGHT_ALL);
     expect(port(ports, 0x80, 1, 0), 0xff); /* the machine has none: all ones */
     expect(port(ports, 0x80, 2, 0), 0xffff);
@@ -108,8 +98,7 @@ START_TEST(ports_are_read_and_written_in_all_widths)
 }
 END_TEST
 
-START_TEST(a_value_fits_its_width)
-{
+START_TEST(a_value_fits_its_width) {
     ax_handle ports = device(AX_DEVICE_PORTS, AX_RIGHT_ALL);
     expect(port(ports, 0x80, 1 | AX_PORT_WRITE, 0x100), AX_ERR_ARGUMENT);
     expect(port(ports, 0x80, 2 | AX_PORT_WRITE, 0x10000), AX_ERR_ARGUMENT);
@@ -117,8 +106,7 @@ START_TEST(a_value_fits_its_width)
 }
 END_TEST
 
-START_TEST(other_widths_are_refused)
-{
+START_TEST(other_widths_are_refused) {
     ax_handle ports = device(AX_DEVICE_PORTS, AX_RIGHT_ALL);
     static const uint64_t widths[] = {0, 3, 5, 6, 7, 16, 1ULL << 32, UINT64_MAX};
     for (unsigned i = 0; i < sizeof(widths) / sizeof(widths[0]); i++)
@@ -127,8 +115,7 @@ START_TEST(other_widths_are_refused)
 }
 END_TEST
 
-START_TEST(all_of_an_access_lies_in_the_range)
-{
+START_TEST(all_of_an_access_lies_in_the_range) {
     ax_handle all = device(AX_DEVICE_PORTS, AX_RIGHT_ALL);
     ax_handle ports = part(all, AX_DEVICE_PORTS, 0x100, 6);
     expect(port(ports, 0x105, 1, 0), 0xff);
@@ -144,8 +131,7 @@ START_TEST(all_of_an_access_lies_in_the_range)
 }
 END_TEST
 
-START_TEST(each_direction_needs_its_right)
-{
+START_TEST(each_direction_needs_its_right) {
     ax_handle reader = device(AX_DEVICE_PORTS, AX_RIGHT_READ);
     ax_handle writer = device(AX_DEVICE_PORTS, AX_RIGHT_WRITE);
     expect(port(reader, 0x80, 1, 0), 0xff);
@@ -159,8 +145,7 @@ START_TEST(each_direction_needs_its_right)
 }
 END_TEST
 
-TCase *device_calls_tests(void)
-{
+TCase *device_calls_tests(void) {
     TCase *tcase = world_case("device_calls");
     tcase_add_test(tcase, a_part_has_its_own_range);
     tcase_add_test(tcase, a_part_lies_in_the_range);

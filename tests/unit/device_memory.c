@@ -9,8 +9,7 @@
 
 static ax_handle ports, registers;
 
-static void start(void)
-{
+static void start(void) {
     world_start();
     ax_handle all = device(AX_DEVICE_PORTS, AX_RIGHT_ALL);
     ports = (ax_handle)kcall(world.one, AX_CALL_DEVICE_CREATE, all, AX_DEVICE_PORTS, 0x100, 8, 0);
@@ -19,31 +18,26 @@ static void start(void)
                                  0xfe000000, 4 * PAGE, 0);
 }
 
-static ax_result device_memory(ax_handle device, uint64_t value, uint64_t flags)
-{
+static ax_result device_memory(ax_handle device, uint64_t value, uint64_t flags) {
     return kcall(world.one, AX_CALL_DEVICE_MEMORY, device, value, flags, AX_PLACE_ANY);
 }
 
-static ax_handle dma(uint64_t page_count)
-{
+static ax_handle dma(uint64_t page_count) {
     ax_result memory = device_memory(ports, page_count, AX_DEVICE_DMA);
     ck_assert_int_gt(memory, 0);
     return (ax_handle)memory;
 }
 
-static uint64_t quarantined(void)
-{
+static uint64_t quarantined(void) {
     return info_of(world.one, ports).device.quarantined_pages;
 }
 
-static uint64_t frames_free(void)
-{
+static uint64_t frames_free(void) {
     driver_settle();
     return kernel->frames.free_count;
 }
 
-START_TEST(registers_begin_at_the_offset_and_end_with_the_device)
-{
+START_TEST(registers_begin_at_the_offset_and_end_with_the_device) {
     ax_result memory = device_memory(registers, PAGE, AX_DEVICE_REGISTERS);
     ck_assert_int_gt(memory, 0);
     struct ax_object_info info = info_of(world.one, (ax_handle)memory);
@@ -53,8 +47,7 @@ START_TEST(registers_begin_at_the_offset_and_end_with_the_device)
 }
 END_TEST
 
-START_TEST(registers_beyond_the_device_are_refused)
-{
+START_TEST(registers_beyond_the_device_are_refused) {
     expect(device_memory(registers, 4 * PAGE, AX_DEVICE_REGISTERS), AX_ERR_ARGUMENT);
     expect(device_memory(registers, 100, AX_DEVICE_REGISTERS), AX_ERR_ARGUMENT);
     expect(device_memory(registers, UINT64_MAX & ~(PAGE - 1), AX_DEVICE_REGISTERS),
@@ -63,8 +56,7 @@ START_TEST(registers_beyond_the_device_are_refused)
 }
 END_TEST
 
-START_TEST(registers_are_mapped_as_what_they_are)
-{
+START_TEST(registers_are_mapped_as_what_they_are) {
     ax_handle memory = (ax_handle)device_memory(registers, 0, AX_DEVICE_REGISTERS);
     struct ax_map_request request = {.size_bytes = PAGE, .prot = AX_PROT_READ | AX_PROT_WRITE};
     fill_buffer(world.one, &request, sizeof(request));
@@ -76,8 +68,7 @@ START_TEST(registers_are_mapped_as_what_they_are)
 }
 END_TEST
 
-START_TEST(registers_are_given_back)
-{
+START_TEST(registers_are_given_back) {
     usage_note();
     must_close(world.one, (ax_handle)device_memory(registers, 0, AX_DEVICE_REGISTERS));
     usage_check();
@@ -85,8 +76,7 @@ START_TEST(registers_are_given_back)
 }
 END_TEST
 
-START_TEST(dma_memory_is_one_run_that_is_there)
-{
+START_TEST(dma_memory_is_one_run_that_is_there) {
     ax_handle memory = dma(3);
     struct ax_object_info info = info_of(world.one, memory);
     ck_assert_uint_eq(info.memory.page_count, 3);
@@ -98,8 +88,7 @@ START_TEST(dma_memory_is_one_run_that_is_there)
 }
 END_TEST
 
-START_TEST(only_a_writer_learns_physical_addresses)
-{
+START_TEST(only_a_writer_learns_physical_addresses) {
     ax_handle weak = weaken(world.one, dma(1), AX_RIGHT_ALL & ~AX_RIGHT_WRITE);
     ck_assert_uint_eq(info_of(world.one, weak).memory.physical, 0);
     ax_handle plain = (ax_handle)kcall(world.one, AX_CALL_MEMORY_CREATE, 1, 0, 0);
@@ -107,8 +96,7 @@ START_TEST(only_a_writer_learns_physical_addresses)
 }
 END_TEST
 
-START_TEST(memory_handles_have_no_more_rights_than_devices_need)
-{
+START_TEST(memory_handles_have_no_more_rights_than_devices_need) {
     ax_handle memory = dma(1);
     struct object *object;
     uint32_t rights;
@@ -118,8 +106,7 @@ START_TEST(memory_handles_have_no_more_rights_than_devices_need)
 }
 END_TEST
 
-START_TEST(freed_dma_memory_waits_for_a_reset)
-{
+START_TEST(freed_dma_memory_waits_for_a_reset) {
     uint64_t free = frames_free();
     usage_note();
     ax_handle first = dma(2), second = dma(1);
@@ -136,8 +123,7 @@ START_TEST(freed_dma_memory_waits_for_a_reset)
 }
 END_TEST
 
-START_TEST(memory_in_use_is_not_touched_by_a_reset)
-{
+START_TEST(memory_in_use_is_not_touched_by_a_reset) {
     ax_handle used = dma(1);
     must_close(world.one, dma(1));
     expect(kcall(world.one, AX_CALL_DEVICE_RESET, ports), AX_OK);
@@ -148,8 +134,7 @@ START_TEST(memory_in_use_is_not_touched_by_a_reset)
 }
 END_TEST
 
-START_TEST(a_mapping_keeps_dma_memory_out_of_quarantine)
-{
+START_TEST(a_mapping_keeps_dma_memory_out_of_quarantine) {
     ax_handle memory = dma(1);
     struct ax_map_request request = {.size_bytes = PAGE, .prot = AX_PROT_READ | AX_PROT_WRITE};
     fill_buffer(world.one, &request, sizeof(request));
@@ -162,8 +147,7 @@ START_TEST(a_mapping_keeps_dma_memory_out_of_quarantine)
 }
 END_TEST
 
-START_TEST(a_devices_quarantine_passes_to_its_parent)
-{
+START_TEST(a_devices_quarantine_passes_to_its_parent) {
     ax_handle inner =
         (ax_handle)kcall(world.one, AX_CALL_DEVICE_CREATE, ports, AX_DEVICE_PORTS, 0x100, 1, 0);
     usage_note();
@@ -179,8 +163,7 @@ START_TEST(a_devices_quarantine_passes_to_its_parent)
 }
 END_TEST
 
-START_TEST(the_quarantine_of_a_device_without_parent_is_never_used_again)
-{
+START_TEST(the_quarantine_of_a_device_without_parent_is_never_used_again) {
     struct device *boot;
     kernel_lock();
     expect(device_make(world.account, NULL, AX_DEVICE_PORTS, 0, 8, &boot), AX_OK);
@@ -200,8 +183,7 @@ START_TEST(the_quarantine_of_a_device_without_parent_is_never_used_again)
 }
 END_TEST
 
-START_TEST(a_device_without_parent_or_quarantine_is_freed)
-{
+START_TEST(a_device_without_parent_or_quarantine_is_freed) {
     usage_note();
     struct device *boot;
     kernel_lock();
@@ -212,8 +194,7 @@ START_TEST(a_device_without_parent_or_quarantine_is_freed)
 }
 END_TEST
 
-START_TEST(a_long_run_is_made_in_portions)
-{
+START_TEST(a_long_run_is_made_in_portions) {
     enum { COUNT = WORK_PORTION + 1 };
     uint64_t restarts = kernel->counters.restarts;
     ax_handle memory = dma(COUNT);
@@ -225,8 +206,7 @@ START_TEST(a_long_run_is_made_in_portions)
 }
 END_TEST
 
-START_TEST(a_reset_is_done_in_portions)
-{
+START_TEST(a_reset_is_done_in_portions) {
     enum { COUNT = 2 * WORK_PORTION + 10 };
     for (unsigned i = 0; i < COUNT; i++)
         must_close(world.one, dma(1));
@@ -238,8 +218,7 @@ START_TEST(a_reset_is_done_in_portions)
 }
 END_TEST
 
-START_TEST(what_is_freed_during_a_reset_waits_for_the_next)
-{
+START_TEST(what_is_freed_during_a_reset_waits_for_the_next) {
     ax_handle late = dma(1);
     for (unsigned i = 0; i < WORK_PORTION; i++)
         must_close(world.one, dma(1));
@@ -256,8 +235,7 @@ START_TEST(what_is_freed_during_a_reset_waits_for_the_next)
 }
 END_TEST
 
-START_TEST(each_kind_of_memory_needs_its_kind_of_device)
-{
+START_TEST(each_kind_of_memory_needs_its_kind_of_device) {
     expect(device_memory(ports, 0, AX_DEVICE_REGISTERS), AX_ERR_TYPE);
     expect(device_memory(device(AX_DEVICE_SYSTEM, AX_RIGHT_ALL), 1, AX_DEVICE_DMA), AX_ERR_TYPE);
     ck_assert_int_gt(device_memory(registers, 1, AX_DEVICE_DMA), 0);
@@ -268,8 +246,7 @@ START_TEST(each_kind_of_memory_needs_its_kind_of_device)
 }
 END_TEST
 
-START_TEST(bad_devices_are_refused)
-{
+START_TEST(bad_devices_are_refused) {
     ax_handle weak = weaken(world.one, ports, AX_RIGHT_ALL & ~AX_RIGHT_WRITE);
     expect(device_memory(weak, 1, AX_DEVICE_DMA), AX_ERR_RIGHTS);
     expect(kcall(world.one, AX_CALL_DEVICE_RESET, weak), AX_ERR_RIGHTS);
@@ -283,8 +260,7 @@ START_TEST(bad_devices_are_refused)
 }
 END_TEST
 
-START_TEST(more_than_a_run_can_have_is_refused)
-{
+START_TEST(more_than_a_run_can_have_is_refused) {
     usage_note();
     ax_result result = device_memory(ports, 1ULL << 40, AX_DEVICE_DMA);
     ck_assert(result == AX_ERR_LIMIT || result == AX_ERR_MEMORY || result == AX_ERR_ARGUMENT);
@@ -294,8 +270,7 @@ START_TEST(more_than_a_run_can_have_is_refused)
 }
 END_TEST
 
-START_TEST(dma_memory_is_charged_against_the_limit)
-{
+START_TEST(dma_memory_is_charged_against_the_limit) {
     uint64_t limit = world.account->limit_bytes;
     world.account->limit_bytes = world.account->used_bytes + 8 * PAGE;
     usage_note();
@@ -306,8 +281,7 @@ START_TEST(dma_memory_is_charged_against_the_limit)
 }
 END_TEST
 
-START_TEST(dma_fails_cleanly_when_an_allocation_fails)
-{
+START_TEST(dma_fails_cleanly_when_an_allocation_fails) {
     usage_note();
     bool failed;
     uint64_t n = 0;
@@ -329,8 +303,7 @@ START_TEST(dma_fails_cleanly_when_an_allocation_fails)
 }
 END_TEST
 
-TCase *device_memory_tests(void)
-{
+TCase *device_memory_tests(void) {
     TCase *tcase = tcase_create("device_memory");
     tcase_add_checked_fixture(tcase, start, world_stop);
     tcase_add_test(tcase, registers_begin_at_the_offset_and_end_with_the_device);

@@ -2,8 +2,7 @@
 /* Numbers, results, restarts. */
 #include "cpu_world.h"
 
-START_TEST(unknown_numbers_are_refused)
-{
+START_TEST(unknown_numbers_are_refused) {
     const uint64_t numbers[] = {AX_CALL_COUNT, AX_CALL_COUNT + 1, UINT32_MAX,
                                 UINT64_C(1) << 32 | AX_CALL_OBJECT_CREATE, UINT64_MAX};
     machine_start(1);
@@ -14,8 +13,7 @@ START_TEST(unknown_numbers_are_refused)
 END_TEST
 
 /* Every call exists, and none is upset by arguments that are all wrong. */
-START_TEST(every_call_survives_bad_arguments)
-{
+START_TEST(every_call_survives_bad_arguments) {
     const uint64_t values[] = {0, 1, UINT32_MAX, UINT64_C(1) << 63, UINT64_MAX, 0x7777777777777777};
     machine_start(1);
     for (uint64_t number = 0; number < AX_CALL_COUNT; number++) {
@@ -38,8 +36,7 @@ START_TEST(every_call_survives_bad_arguments)
 }
 END_TEST
 
-START_TEST(calls_and_entries_are_counted)
-{
+START_TEST(calls_and_entries_are_counted) {
     machine_start(1);
     struct thread *thread = driver_thread(driver_process());
     uint64_t calls = kernel->counters.kernel_calls, entries = kernel->counters.kernel_entries;
@@ -52,8 +49,7 @@ START_TEST(calls_and_entries_are_counted)
 }
 END_TEST
 
-static struct ax_trace_entry trace_last(enum ax_trace kind)
-{
+static struct ax_trace_entry trace_last(enum ax_trace kind) {
     const struct trace *trace = &kernel->trace;
     for (uint64_t i = trace->written; i-- > 0;) {
         if (trace->entries[i & (trace->size - 1)].kind == kind)
@@ -62,8 +58,7 @@ static struct ax_trace_entry trace_last(enum ax_trace kind)
     ck_abort_msg("no entry of kind %d", kind);
 }
 
-START_TEST(trace_tells_calls_and_results)
-{
+START_TEST(trace_tells_calls_and_results) {
     machine_start(1);
     struct thread *thread = driver_thread(driver_process());
     uint64_t written = kernel->trace.written;
@@ -82,8 +77,7 @@ START_TEST(trace_tells_calls_and_results)
 }
 END_TEST
 
-START_TEST(trace_tells_entries_and_switches)
-{
+START_TEST(trace_tells_entries_and_switches) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *thread = driver_thread(process), *other = driver_thread(process);
@@ -112,8 +106,7 @@ END_TEST
 #define LONG_PAGES UINT64_C(500)
 
 /* The arguments of a call that takes many portions: mapping and making all these pages. */
-static struct hal_event long_call(struct thread *thread)
-{
+static struct hal_event long_call(struct thread *thread) {
     struct ax_map_request request = {.size_bytes = LONG_PAGES * AX_PAGE_SIZE,
                                      .prot = AX_PROT_READ | AX_PROT_WRITE,
                                      .flags = AX_MAP_POPULATE | AX_MAP_PRIVATE};
@@ -121,8 +114,7 @@ static struct hal_event long_call(struct thread *thread)
     return (struct hal_event){.kind = HAL_EVENT_CALL, .call = {.number = AX_CALL_MEMORY_MAP}};
 }
 
-static void big_machine_start_manual(uint32_t cpu_count)
-{
+static void big_machine_start_manual(uint32_t cpu_count) {
     struct driver_config config = {
         .model = {.cpu_count = cpu_count, .memory_bytes = UINT64_C(16) << 20, .irq_count = 4},
         .manual = true};
@@ -130,8 +122,7 @@ static void big_machine_start_manual(uint32_t cpu_count)
     sleep_for_ever(driver_root_thread());
 }
 
-START_TEST(long_call_is_made_in_portions)
-{
+START_TEST(long_call_is_made_in_portions) {
     big_machine_start_manual(1);
     struct thread *thread = driver_thread(driver_process());
     driver_settle();
@@ -153,8 +144,7 @@ START_TEST(long_call_is_made_in_portions)
 }
 END_TEST
 
-START_TEST(better_thread_runs_between_portions)
-{
+START_TEST(better_thread_runs_between_portions) {
     big_machine_start_manual(1);
     struct process *process = driver_process();
     struct thread *thread = driver_thread_with(process, 10, 0);
@@ -174,8 +164,7 @@ START_TEST(better_thread_runs_between_portions)
 }
 END_TEST
 
-START_TEST(interrupts_and_timers_come_between_portions)
-{
+START_TEST(interrupts_and_timers_come_between_portions) {
     big_machine_start_manual(1);
     struct process *process = driver_process();
     struct thread *sleeper = driver_thread_with(process, 20, 0);
@@ -202,8 +191,7 @@ START_TEST(interrupts_and_timers_come_between_portions)
 }
 END_TEST
 
-START_TEST(restarting_call_waits_while_suspended)
-{
+START_TEST(restarting_call_waits_while_suspended) {
     big_machine_start_manual(1);
     struct process *process = driver_process();
     struct thread *thread = driver_thread(process);
@@ -222,8 +210,7 @@ START_TEST(restarting_call_waits_while_suspended)
 }
 END_TEST
 
-START_TEST(memory_comes_back_when_killed_between_portions)
-{
+START_TEST(memory_comes_back_when_killed_between_portions) {
     big_machine_start_manual(1);
     struct account *account = driver_account(UINT64_C(4) << 20, 1000);
     struct process *process = driver_process_of(account);
@@ -248,8 +235,7 @@ START_TEST(memory_comes_back_when_killed_between_portions)
 END_TEST
 
 /* What a call wakes when it is made again may be better than its caller. */
-START_TEST(restarted_call_wakes_a_better_thread)
-{
+START_TEST(restarted_call_wakes_a_better_thread) {
     machine_start_manual(1);
     struct process *process = driver_process();
     struct thread *better = driver_thread_with(process, 20, 0);
@@ -272,8 +258,7 @@ START_TEST(restarted_call_wakes_a_better_thread)
 END_TEST
 
 /* Another thread of the process may be at it at the same time. */
-START_TEST(two_long_calls_share_a_cpu)
-{
+START_TEST(two_long_calls_share_a_cpu) {
     big_machine_start_manual(1);
     struct process *process = driver_process();
     struct thread *a = driver_thread(process), *b = driver_thread(process);
@@ -292,8 +277,7 @@ START_TEST(two_long_calls_share_a_cpu)
 }
 END_TEST
 
-TCase *dispatch_tests(void)
-{
+TCase *dispatch_tests(void) {
     TCase *tcase = tcase_create("dispatch_calls");
     tcase_add_loop_test(tcase, unknown_numbers_are_refused, 0, 5);
     tcase_add_loop_test(tcase, every_call_survives_bad_arguments, 0, 6);

@@ -6,22 +6,19 @@
 #define SMALL_BYTES UINT64_C(120000)
 #define SOME_PAGES  16
 
-static void pages_fill(struct process *process, struct thread *thread)
-{
+static void pages_fill(struct process *process, struct thread *thread) {
     driver_map(process, 0x500000, SOME_PAGES, AX_PROT_READ | AX_PROT_WRITE);
     for (uint64_t page = 0; page < SOME_PAGES; page++)
         ck_assert_ptr_nonnull(driver_touch(thread, 0x500000 + page * AX_PAGE_SIZE, AX_PROT_WRITE));
 }
 
-static void end_now(struct process *process)
-{
+static void end_now(struct process *process) {
     kernel_lock();
     process_end(process, AX_CAUSE_KILLED, 0, 0, 0);
     kernel_unlock();
 }
 
-START_TEST(limit_is_answered_when_nothing_comes_back)
-{
+START_TEST(limit_is_answered_when_nothing_comes_back) {
     machine_start(1);
     struct account *account = driver_account(SMALL_BYTES, 1000);
     struct process *process = driver_process_of(account);
@@ -36,8 +33,7 @@ START_TEST(limit_is_answered_when_nothing_comes_back)
 END_TEST
 
 /* A corpse keeps its memory until someone who shares its account needs it. */
-START_TEST(corpse_gives_its_memory)
-{
+START_TEST(corpse_gives_its_memory) {
     machine_start(1);
     struct account *account = driver_account(2 * SMALL_BYTES, 1000);
     struct process *first = driver_process_of(account);
@@ -58,8 +54,7 @@ START_TEST(corpse_gives_its_memory)
 }
 END_TEST
 
-START_TEST(corpse_of_another_account_is_left_alone)
-{
+START_TEST(corpse_of_another_account_is_left_alone) {
     machine_start(1);
     struct account *account = driver_account(SMALL_BYTES, 1000);
     struct account *other_account = driver_account(SMALL_BYTES, 1000);
@@ -74,15 +69,13 @@ START_TEST(corpse_of_another_account_is_left_alone)
 }
 END_TEST
 
-static struct hal_event call_of(enum ax_call number, uint64_t a0, uint64_t a1, uint64_t a2)
-{
+static struct hal_event call_of(enum ax_call number, uint64_t a0, uint64_t a1, uint64_t a2) {
     return (struct hal_event){.kind = HAL_EVENT_CALL,
                               .call = {.number = number, .arguments = {a0, a1, a2}}};
 }
 
 /* What queued work will give back counts as there. */
-START_TEST(pending_work_is_done_first)
-{
+START_TEST(pending_work_is_done_first) {
     machine_start_manual(1);
     struct account *account = driver_account(2 * SMALL_BYTES, 1000);
     struct process *first = driver_process_of(account);
@@ -109,8 +102,7 @@ START_TEST(pending_work_is_done_first)
 END_TEST
 
 /* So do frames that wait until no CPU can use them any more. */
-START_TEST(waiting_frames_count)
-{
+START_TEST(waiting_frames_count) {
     struct driver_config config = {.model = {.cpu_count = 2, .memory_bytes = UINT64_C(1) << 20},
                                    .manual = true};
     driver_start(&config);
@@ -147,8 +139,7 @@ START_TEST(waiting_frames_count)
 END_TEST
 
 /* The machine has none left: all corpses count, whoever paid. */
-START_TEST(machine_memory_comes_from_corpses)
-{
+START_TEST(machine_memory_comes_from_corpses) {
     struct driver_config config = {
         .model = {.memory_bytes = UINT64_C(1) << 20, .table_frames = true}};
     driver_start(&config);
@@ -173,8 +164,7 @@ START_TEST(machine_memory_comes_from_corpses)
 END_TEST
 
 /* With no corpse either, the call fails cleanly, and a fault is the program's. */
-START_TEST(memory_error_is_answered_at_the_end)
-{
+START_TEST(memory_error_is_answered_at_the_end) {
     struct driver_config config = {.model = {.memory_bytes = UINT64_C(1) << 20}};
     driver_start(&config);
     sleep_for_ever(driver_root_thread());
@@ -195,8 +185,7 @@ END_TEST
  * A call that makes much, and gives it all back when it finds no more, leaves work behind each
  * time: that must not be a reason to try for ever.
  */
-START_TEST(own_leavings_are_no_reason)
-{
+START_TEST(own_leavings_are_no_reason) {
     machine_start(2);
     struct account *account = driver_account(SMALL_BYTES, 1000);
     struct process *process = driver_process_of(account);
@@ -216,8 +205,7 @@ END_TEST
 
 /* More to do than one portion, again and again. */
 static struct process *busy[WORK_PORTION + 10];
-static void keep_busy(void)
-{
+static void keep_busy(void) {
     kernel_lock();
     for (unsigned i = 0; i < sizeof(busy) / sizeof(busy[0]); i++)
         object_work(&busy[i]->object);
@@ -225,8 +213,7 @@ static void keep_busy(void)
 }
 
 /* Work without end keeps a call waiting, but not for ever. */
-START_TEST(patience_ends)
-{
+START_TEST(patience_ends) {
     machine_start_manual(1);
     struct account *account = driver_account(SMALL_BYTES, 1000);
     struct process *process = driver_process_of(account);
@@ -253,8 +240,7 @@ START_TEST(patience_ends)
 }
 END_TEST
 
-TCase *dispatch_retry_tests(void)
-{
+TCase *dispatch_retry_tests(void) {
     TCase *tcase = tcase_create("dispatch_retry");
     tcase_add_test(tcase, limit_is_answered_when_nothing_comes_back);
     tcase_add_test(tcase, corpse_gives_its_memory);

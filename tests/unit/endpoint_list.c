@@ -4,8 +4,7 @@
 
 #define ENTRIES (AX_BUFFER_BYTES / sizeof(struct ax_session_info))
 
-static ax_result list(enum ax_list_kind kind, uint64_t cursor, struct ax_session_info *infos)
-{
+static ax_result list(enum ax_list_kind kind, uint64_t cursor, struct ax_session_info *infos) {
     ax_result count = kcall(world.sam, AX_CALL_ENDPOINT_LIST, world.endpoint, kind, cursor);
     ck_assert_int_ge(count, 0);
     ck_assert_int_le(count, (ax_result)ENTRIES);
@@ -13,8 +12,7 @@ static ax_result list(enum ax_list_kind kind, uint64_t cursor, struct ax_session
     return count;
 }
 
-static void make_sessions(uint64_t first, uint64_t count)
-{
+static void make_sessions(uint64_t first, uint64_t count) {
     for (uint64_t i = 0; i < count; i++)
         ck_assert_int_gt(
             kcall(world.sam, AX_CALL_SESSION_CREATE, world.endpoint, first + i, 0, AX_PLACE_ANY),
@@ -22,8 +20,7 @@ static void make_sessions(uint64_t first, uint64_t count)
 }
 
 /* Drops the handles of the server's to sessions it made, from the last one on. */
-static void close_sessions(uint64_t first, uint64_t count)
-{
+static void close_sessions(uint64_t first, uint64_t count) {
     for (uint32_t i = 1; i < world.server->handles.leaf_capacity * SLOTS_PER_LEAF; i++) {
         const struct slot *slot = handle_slot(&world.server->handles, i);
         if (slot == NULL || slot->object == NULL || slot->object->type != AX_TYPE_SESSION)
@@ -34,8 +31,7 @@ static void close_sessions(uint64_t first, uint64_t count)
     }
 }
 
-START_TEST(live_sessions_are_listed_by_badge)
-{
+START_TEST(live_sessions_are_listed_by_badge) {
     struct ax_session_info infos[ENTRIES];
     make_sessions(3, 1);
     make_sessions(UINT64_MAX, 1);
@@ -58,8 +54,7 @@ START_TEST(live_sessions_are_listed_by_badge)
 }
 END_TEST
 
-START_TEST(closed_sessions_are_listed_until_retired)
-{
+START_TEST(closed_sessions_are_listed_until_retired) {
     struct ax_session_info infos[ENTRIES];
     must_close(world.one, world.session);
     expect(list(AX_LIST_LIVE, 0, infos), 0);
@@ -74,8 +69,7 @@ START_TEST(closed_sessions_are_listed_until_retired)
 }
 END_TEST
 
-START_TEST(a_new_instance_is_told_all)
-{
+START_TEST(a_new_instance_is_told_all) {
     struct ax_session_info infos[ENTRIES];
     keep();
     ax_handle other = session_for(world.sam, world.endpoint, 8, world.client);
@@ -106,8 +100,7 @@ START_TEST(a_new_instance_is_told_all)
 }
 END_TEST
 
-START_TEST(a_long_list_comes_in_pieces)
-{
+START_TEST(a_long_list_comes_in_pieces) {
     enum { COUNT = 2 * ENTRIES + 5 };
     struct ax_session_info infos[ENTRIES];
     make_sessions(1000, COUNT);
@@ -122,8 +115,7 @@ START_TEST(a_long_list_comes_in_pieces)
 }
 END_TEST
 
-START_TEST(few_among_many_are_found_by_hints)
-{
+START_TEST(few_among_many_are_found_by_hints) {
     enum { COUNT = 600 };
     struct ax_session_info infos[ENTRIES];
     make_sessions(1000, COUNT);
@@ -142,8 +134,7 @@ START_TEST(few_among_many_are_found_by_hints)
 }
 END_TEST
 
-START_TEST(many_redelivered_calls_come_in_pieces)
-{
+START_TEST(many_redelivered_calls_come_in_pieces) {
     enum { COUNT = ENTRIES + 10 };
     struct ax_session_info infos[ENTRIES];
     keep();
@@ -161,8 +152,7 @@ START_TEST(many_redelivered_calls_come_in_pieces)
 }
 END_TEST
 
-START_TEST(listing_needs_the_right_and_a_known_kind)
-{
+START_TEST(listing_needs_the_right_and_a_known_kind) {
     ax_handle weak = weaken(world.sam, world.endpoint, AX_RIGHT_ALL & ~AX_RIGHT_SESSIONS);
     expect(kcall(world.sam, AX_CALL_ENDPOINT_LIST, weak, 0, 0), AX_ERR_RIGHTS);
     expect(kcall(world.one, AX_CALL_ENDPOINT_LIST, world.session, 0, 0), AX_ERR_TYPE);
@@ -175,8 +165,7 @@ END_TEST
 
 /* ---- Bound events and new instances ---------------------------------------------------------- */
 
-START_TEST(a_new_instance_gets_every_bound_event_once)
-{
+START_TEST(a_new_instance_gets_every_bound_event_once) {
     keep();
     struct thread *owner = new_thread(16); /* whose events outlive the server */
     ax_handle there = driver_copy(world.server, world.endpoint, owner->process, AX_RIGHT_ALL);
@@ -195,8 +184,7 @@ START_TEST(a_new_instance_gets_every_bound_event_once)
 }
 END_TEST
 
-void endpoint_list_tests(Suite *suite)
-{
+void endpoint_list_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "endpoint_list");
     tcase_add_test(tcase, live_sessions_are_listed_by_badge);
     tcase_add_test(tcase, closed_sessions_are_listed_until_retired);

@@ -4,36 +4,31 @@
 #include "memory_tests.h"
 #include "memory_world.h"
 
-static struct frame *must_alloc(struct account *account, unsigned order)
-{
+static struct frame *must_alloc(struct account *account, unsigned order) {
     struct frame *frame;
     expect(frame_alloc(account, order, &frame), AX_OK);
     return frame;
 }
 
-static void free_run(struct frame *run, unsigned order)
-{
+static void free_run(struct frame *run, unsigned order) {
     for (unsigned i = 0; i < 1U << order; i++)
         frame_unref(&run[i]);
 }
 
-static bool is_zero(const void *memory, size_t size_bytes)
-{
+static bool is_zero(const void *memory, size_t size_bytes) {
     const char *bytes = memory;
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, size_bytes - 1) == 0;
 }
 
 /* The longest run there is now. */
-static unsigned longest(void)
-{
+static unsigned longest(void) {
     unsigned order = FRAME_ORDERS - 1;
     while (list_is_empty(&kernel->frames.free[order]))
         order--;
     return order;
 }
 
-START_TEST(runs_are_zero_and_aligned)
-{
+START_TEST(runs_are_zero_and_aligned) {
     kernel_lock();
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned order = 0; order < 6; order++) {
@@ -48,8 +43,7 @@ START_TEST(runs_are_zero_and_aligned)
 }
 END_TEST
 
-START_TEST(freed_frames_join_to_runs_again)
-{
+START_TEST(freed_frames_join_to_runs_again) {
     kernel_lock();
     uint64_t free_count = kernel->frames.free_count;
     unsigned order = longest();
@@ -68,8 +62,7 @@ START_TEST(freed_frames_join_to_runs_again)
 }
 END_TEST
 
-START_TEST(the_machine_runs_out_of_frames_cleanly)
-{
+START_TEST(the_machine_runs_out_of_frames_cleanly) {
     kernel_lock();
     struct list taken;
     list_init(&taken);
@@ -97,8 +90,7 @@ START_TEST(the_machine_runs_out_of_frames_cleanly)
 }
 END_TEST
 
-START_TEST(a_frame_is_charged_until_its_last_ref_goes)
-{
+START_TEST(a_frame_is_charged_until_its_last_ref_goes) {
     kernel_lock();
     struct account *account = world.account;
     uint64_t used_bytes = account->used_bytes;
@@ -113,8 +105,7 @@ START_TEST(a_frame_is_charged_until_its_last_ref_goes)
 }
 END_TEST
 
-START_TEST(a_run_beyond_the_limit_is_refused)
-{
+START_TEST(a_run_beyond_the_limit_is_refused) {
     kernel_lock();
     struct account *account = world.account;
     uint64_t used_bytes = account->used_bytes, free_count = kernel->frames.free_count;
@@ -131,8 +122,7 @@ START_TEST(a_run_beyond_the_limit_is_refused)
 }
 END_TEST
 
-START_TEST(an_allocation_fails_when_told_to)
-{
+START_TEST(an_allocation_fails_when_told_to) {
     kernel_lock();
     struct frame *frame;
     kernel->fail_countdown = 2;
@@ -143,8 +133,7 @@ START_TEST(an_allocation_fails_when_told_to)
 }
 END_TEST
 
-START_TEST(addresses_and_frames_belong_together)
-{
+START_TEST(addresses_and_frames_belong_together) {
     kernel_lock();
     struct frame *run = must_alloc(NULL, 1);
     uint64_t physical = frame_physical(run);
@@ -161,15 +150,13 @@ START_TEST(addresses_and_frames_belong_together)
 END_TEST
 
 /* The run that comes next, with something in every page of it. */
-static void soil(unsigned order)
-{
+static void soil(unsigned order) {
     struct frame *run = must_alloc(NULL, order);
     memset(frame_window(run), 0xee, PAGE << order);
     free_run(run, order);
 }
 
-START_TEST(long_runs_are_zeroed_in_portions)
-{
+START_TEST(long_runs_are_zeroed_in_portions) {
     kernel_lock();
     soil(5);
     uint64_t progress[2] = {0};
@@ -187,8 +174,7 @@ START_TEST(long_runs_are_zeroed_in_portions)
 }
 END_TEST
 
-START_TEST(a_prepared_run_may_be_taken_by_another)
-{
+START_TEST(a_prepared_run_may_be_taken_by_another) {
     kernel_lock();
     soil(5);
     uint64_t progress[2] = {0};
@@ -207,8 +193,7 @@ START_TEST(a_prepared_run_may_be_taken_by_another)
 }
 END_TEST
 
-START_TEST(without_such_a_run_there_is_nothing_to_prepare)
-{
+START_TEST(without_such_a_run_there_is_nothing_to_prepare) {
     kernel_lock();
     uint64_t progress[2] = {0};
     unsigned portion = 1;
@@ -219,8 +204,7 @@ START_TEST(without_such_a_run_there_is_nothing_to_prepare)
 }
 END_TEST
 
-TCase *frame_alloc_tests(void)
-{
+TCase *frame_alloc_tests(void) {
     TCase *tcase = world_case("frame_alloc");
     tcase_add_test(tcase, runs_are_zero_and_aligned);
     tcase_add_test(tcase, freed_frames_join_to_runs_again);

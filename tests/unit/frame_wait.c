@@ -3,16 +3,14 @@
 #include "memory_tests.h"
 #include "memory_world.h"
 
-static struct frame *must_alloc(void)
-{
+static struct frame *must_alloc(void) {
     struct frame *frame;
     expect(frame_alloc(NULL, 0, &frame), AX_OK);
     return frame;
 }
 
 /* What one CPU does before it enters user mode. */
-static unsigned sync_all(void)
-{
+static unsigned sync_all(void) {
     uint64_t until = kernel->frames.changes, change;
     unsigned count = 0;
     struct process *process;
@@ -23,8 +21,7 @@ static unsigned sync_all(void)
     return count;
 }
 
-START_TEST(without_changes_a_frame_is_free_at_once)
-{
+START_TEST(without_changes_a_frame_is_free_at_once) {
     kernel_lock();
     uint64_t free_count = kernel->frames.free_count;
     frame_unref(must_alloc());
@@ -34,8 +31,7 @@ START_TEST(without_changes_a_frame_is_free_at_once)
 }
 END_TEST
 
-START_TEST(a_frame_freed_after_a_change_waits_for_it)
-{
+START_TEST(a_frame_freed_after_a_change_waits_for_it) {
     kernel_lock();
     uint64_t free_count = kernel->frames.free_count;
     struct frame *frame = must_alloc();
@@ -53,8 +49,7 @@ START_TEST(a_frame_freed_after_a_change_waits_for_it)
 }
 END_TEST
 
-START_TEST(a_charge_ends_though_the_frame_waits)
-{
+START_TEST(a_charge_ends_though_the_frame_waits) {
     kernel_lock();
     uint64_t used_bytes = world.account->used_bytes;
     struct frame *frame;
@@ -68,8 +63,7 @@ START_TEST(a_charge_ends_though_the_frame_waits)
 }
 END_TEST
 
-START_TEST(a_frame_does_not_wait_for_later_changes)
-{
+START_TEST(a_frame_does_not_wait_for_later_changes) {
     kernel_lock();
     struct frame *early = must_alloc(), *late = must_alloc();
     space_dirty(world.process);
@@ -91,8 +85,7 @@ START_TEST(a_frame_does_not_wait_for_later_changes)
 }
 END_TEST
 
-START_TEST(many_waiting_frames_are_freed_in_portions)
-{
+START_TEST(many_waiting_frames_are_freed_in_portions) {
     kernel_lock();
     struct list taken;
     list_init(&taken);
@@ -113,8 +106,7 @@ START_TEST(many_waiting_frames_are_freed_in_portions)
 }
 END_TEST
 
-START_TEST(a_change_holds_its_process_until_it_is_in_force)
-{
+START_TEST(a_change_holds_its_process_until_it_is_in_force) {
     kernel_lock();
     uint32_t refs = world.process->object.refs;
     space_dirty(world.process);
@@ -126,8 +118,7 @@ START_TEST(a_change_holds_its_process_until_it_is_in_force)
 }
 END_TEST
 
-START_TEST(every_cpu_sees_to_a_change_that_is_not_yet_in_force)
-{
+START_TEST(every_cpu_sees_to_a_change_that_is_not_yet_in_force) {
     kernel_lock();
     uint64_t first, second;
     space_dirty(world.process);
@@ -144,8 +135,7 @@ START_TEST(every_cpu_sees_to_a_change_that_is_not_yet_in_force)
 }
 END_TEST
 
-START_TEST(a_change_made_during_a_sync_needs_another)
-{
+START_TEST(a_change_made_during_a_sync_needs_another) {
     kernel_lock();
     uint64_t change;
     space_dirty(world.process);
@@ -163,8 +153,7 @@ START_TEST(a_change_made_during_a_sync_needs_another)
 }
 END_TEST
 
-START_TEST(a_process_without_a_machine_space_has_no_changes)
-{
+START_TEST(a_process_without_a_machine_space_has_no_changes) {
     struct process *stash = driver_process();
     kernel_lock();
     uint64_t changes = kernel->frames.changes;
@@ -176,8 +165,7 @@ START_TEST(a_process_without_a_machine_space_has_no_changes)
 END_TEST
 
 /* A process of its own, with machine space and no thread. */
-static struct process *spaced_process(void)
-{
+static struct process *spaced_process(void) {
     struct process *process = NULL;
     expect(process_make(world.account, &process), AX_OK);
     expect(space_create(process), AX_OK);
@@ -185,8 +173,7 @@ static struct process *spaced_process(void)
     return process;
 }
 
-START_TEST(a_space_that_is_being_synced_is_destroyed_after_it)
-{
+START_TEST(a_space_that_is_being_synced_is_destroyed_after_it) {
     uint64_t spaces = model_spaces();
     kernel_lock();
     struct process *process = spaced_process();
@@ -207,8 +194,7 @@ START_TEST(a_space_that_is_being_synced_is_destroyed_after_it)
 }
 END_TEST
 
-START_TEST(a_destroyed_space_has_nothing_to_sync)
-{
+START_TEST(a_destroyed_space_has_nothing_to_sync) {
     kernel_lock();
     struct process *process = spaced_process();
     space_dirty(process);
@@ -220,8 +206,7 @@ START_TEST(a_destroyed_space_has_nothing_to_sync)
 }
 END_TEST
 
-START_TEST(a_space_is_made_or_not)
-{
+START_TEST(a_space_is_made_or_not) {
     struct process *process = driver_process();
     uint64_t used_bytes = kernel->root_account->used_bytes, spaces = model_spaces();
     kernel_lock();
@@ -242,8 +227,7 @@ START_TEST(a_space_is_made_or_not)
 }
 END_TEST
 
-TCase *frame_wait_tests(void)
-{
+TCase *frame_wait_tests(void) {
     TCase *tcase = world_case("frame_wait");
     tcase_add_test(tcase, without_changes_a_frame_is_free_at_once);
     tcase_add_test(tcase, a_frame_freed_after_a_change_waits_for_it);

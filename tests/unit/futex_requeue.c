@@ -8,23 +8,19 @@
 static struct thread *waiters[WAITERS];
 static uint64_t from, to;
 
-static ax_result requeue(uint64_t wake_count, uint64_t move_count)
-{
+static ax_result requeue(uint64_t wake_count, uint64_t move_count) {
     return kcall(world.two, AX_CALL_FUTEX_REQUEUE, from, wake_count, to, move_count, 0);
 }
 
-static ax_result wake(uint64_t address, uint64_t count)
-{
+static ax_result wake(uint64_t address, uint64_t count) {
     return kcall(world.two, AX_CALL_FUTEX_WAKE, address, count, ALL_BITS);
 }
 
-static void must_wait(struct thread *thread, uint64_t address, uint64_t deadline)
-{
+static void must_wait(struct thread *thread, uint64_t address, uint64_t deadline) {
     expect(kcall(thread, AX_CALL_FUTEX_WAIT, address, 0, ALL_BITS, deadline), DRIVER_BLOCKED);
 }
 
-static void start(void)
-{
+static void start(void) {
     world_start();
     from = map_pages(world.one, 1, RW);
     to = from + 64;
@@ -35,16 +31,14 @@ static void start(void)
 }
 
 /* A digit for each waiter, in order: 1: it was woken. */
-static unsigned woken(void)
-{
+static unsigned woken(void) {
     unsigned digits = 0;
     for (unsigned i = 0; i < WAITERS; i++)
         digits = digits * 10 + (driver_answer(waiters[i]) == AX_OK);
     return digits;
 }
 
-START_TEST(the_first_wake_the_next_move)
-{
+START_TEST(the_first_wake_the_next_move) {
     expect(requeue(2, 3), 5);
     ck_assert_uint_eq(woken(), 110000);
     expect(wake(to, 1), 1);
@@ -55,8 +49,7 @@ START_TEST(the_first_wake_the_next_move)
 }
 END_TEST
 
-START_TEST(more_than_there_are_is_all)
-{
+START_TEST(more_than_there_are_is_all) {
     expect(requeue(0, UINT32_MAX), WAITERS);
     ck_assert_uint_eq(woken(), 0);
     expect(wake(from, 10), 0);
@@ -65,8 +58,7 @@ START_TEST(more_than_there_are_is_all)
 }
 END_TEST
 
-START_TEST(the_moved_line_up_behind_those_who_wait)
-{
+START_TEST(the_moved_line_up_behind_those_who_wait) {
     must_wait(world.one, to, AX_TIME_NEVER);
     expect(requeue(0, 2), 2);
     expect(wake(to, 1), 1);
@@ -75,8 +67,7 @@ START_TEST(the_moved_line_up_behind_those_who_wait)
 }
 END_TEST
 
-START_TEST(a_moved_waiter_keeps_its_deadline)
-{
+START_TEST(a_moved_waiter_keeps_its_deadline) {
     must_wait(world.one, from, now_ns() + 5000);
     expect(requeue(WAITERS, 1), WAITERS + 1);
     driver_advance(5000);
@@ -85,8 +76,7 @@ START_TEST(a_moved_waiter_keeps_its_deadline)
 }
 END_TEST
 
-START_TEST(a_moved_waiter_can_be_interrupted)
-{
+START_TEST(a_moved_waiter_can_be_interrupted) {
     expect(requeue(0, 1), 1);
     interrupt(waiters[0]);
     expect(driver_answer(waiters[0]), AX_ERR_INTERRUPTED);
@@ -94,16 +84,14 @@ START_TEST(a_moved_waiter_can_be_interrupted)
 }
 END_TEST
 
-START_TEST(another_value_moves_nobody)
-{
+START_TEST(another_value_moves_nobody) {
     expect(kcall(world.two, AX_CALL_FUTEX_REQUEUE, from, 1, to, 1, 3), AX_ERR_AGAIN);
     ck_assert_uint_eq(woken(), 0);
     expect(wake(to, 1), 0);
 }
 END_TEST
 
-START_TEST(arguments_are_checked)
-{
+START_TEST(arguments_are_checked) {
     uint64_t big = UINT64_C(1) << 32;
     expect(requeue(big, 1), AX_ERR_ARGUMENT);
     expect(requeue(1, big), AX_ERR_ARGUMENT);
@@ -117,8 +105,7 @@ START_TEST(arguments_are_checked)
 }
 END_TEST
 
-START_TEST(many_are_moved_in_portions)
-{
+START_TEST(many_are_moved_in_portions) {
     struct process *process = driver_process();
     ax_handle memory = memory_new(world.one, 1);
     ax_handle theirs = driver_copy(world.process, memory, process, AX_RIGHT_ALL);
@@ -137,8 +124,7 @@ START_TEST(many_are_moved_in_portions)
 }
 END_TEST
 
-TCase *futex_requeue_tests(void)
-{
+TCase *futex_requeue_tests(void) {
     TCase *tcase = tcase_create("futex_requeue");
     tcase_add_checked_fixture(tcase, start, world_stop);
     tcase_add_test(tcase, the_first_wake_the_next_move);

@@ -5,23 +5,19 @@
 #define ALL_BITS UINT32_MAX
 
 static ax_result wait(struct thread *thread, uint64_t address, uint64_t value, uint64_t bits,
-                      uint64_t deadline)
-{
+                      uint64_t deadline) {
     return kcall(thread, AX_CALL_FUTEX_WAIT, address, value, bits, deadline);
 }
 
-static ax_result wake(struct thread *thread, uint64_t address, uint64_t count, uint64_t bits)
-{
+static ax_result wake(struct thread *thread, uint64_t address, uint64_t count, uint64_t bits) {
     return kcall(thread, AX_CALL_FUTEX_WAKE, address, count, bits);
 }
 
-static void must_wait(struct thread *thread, uint64_t address, uint64_t bits)
-{
+static void must_wait(struct thread *thread, uint64_t address, uint64_t bits) {
     expect(wait(thread, address, 0, bits, AX_TIME_NEVER), DRIVER_BLOCKED);
 }
 
-START_TEST(a_waiter_is_woken)
-{
+START_TEST(a_waiter_is_woken) {
     uint64_t word = map_pages(world.one, 1, RW) + 8;
     must_wait(world.one, word, ALL_BITS);
     expect(wake(world.two, word, 1, ALL_BITS), 1);
@@ -30,8 +26,7 @@ START_TEST(a_waiter_is_woken)
 }
 END_TEST
 
-START_TEST(another_value_is_told_before_anything_else)
-{
+START_TEST(another_value_is_told_before_anything_else) {
     uint64_t word = map_pages(world.one, 1, RW);
     uint32_t value = 7;
     driver_write(world.process, word, &value, sizeof(value));
@@ -43,8 +38,7 @@ START_TEST(another_value_is_told_before_anything_else)
 }
 END_TEST
 
-START_TEST(waiters_are_woken_in_order_of_arrival)
-{
+START_TEST(waiters_are_woken_in_order_of_arrival) {
     uint64_t word = map_pages(world.one, 1, RW);
     struct thread *three = driver_thread(world.process);
     must_wait(three, word, ALL_BITS);
@@ -57,8 +51,7 @@ START_TEST(waiters_are_woken_in_order_of_arrival)
 }
 END_TEST
 
-START_TEST(only_matching_bits_are_woken)
-{
+START_TEST(only_matching_bits_are_woken) {
     uint64_t word = map_pages(world.one, 1, RW);
     struct thread *three = driver_thread(world.process);
     must_wait(world.one, word, 1);
@@ -72,8 +65,7 @@ START_TEST(only_matching_bits_are_woken)
 }
 END_TEST
 
-START_TEST(a_wait_ends_at_its_deadline)
-{
+START_TEST(a_wait_ends_at_its_deadline) {
     uint64_t word = map_pages(world.one, 1, RW);
     expect(wait(world.one, word, 0, ALL_BITS, NOW), AX_ERR_TIMEOUT);
     expect(wait(world.one, word, 0, ALL_BITS, now_ns() + 1000), DRIVER_BLOCKED);
@@ -85,8 +77,7 @@ START_TEST(a_wait_ends_at_its_deadline)
 }
 END_TEST
 
-START_TEST(a_wait_is_interrupted)
-{
+START_TEST(a_wait_is_interrupted) {
     uint64_t word = map_pages(world.one, 1, RW);
     must_wait(world.one, word, ALL_BITS);
     interrupt(world.one);
@@ -95,8 +86,7 @@ START_TEST(a_wait_is_interrupted)
 }
 END_TEST
 
-START_TEST(a_dead_waiter_is_gone)
-{
+START_TEST(a_dead_waiter_is_gone) {
     uint64_t word = map_pages(world.one, 1, RW);
     must_wait(world.one, word, ALL_BITS);
     kernel_lock();
@@ -107,8 +97,7 @@ START_TEST(a_dead_waiter_is_gone)
 }
 END_TEST
 
-START_TEST(shared_words_are_known_by_their_memory)
-{
+START_TEST(shared_words_are_known_by_their_memory) {
     ax_handle memory = memory_new(world.one, 2);
     ax_handle theirs = driver_copy(world.process, memory, world.other, AX_RIGHT_ALL);
     uint64_t here = map_memory(world.one, memory, 2, RW, 0);
@@ -122,8 +111,7 @@ START_TEST(shared_words_are_known_by_their_memory)
 }
 END_TEST
 
-START_TEST(private_words_are_known_by_their_process)
-{
+START_TEST(private_words_are_known_by_their_process) {
     uint64_t at = map_pages(world.one, 1, RW);
     map_at(world.stranger, at, 1, RW);
     must_wait(world.one, at, ALL_BITS);
@@ -139,8 +127,7 @@ START_TEST(private_words_are_known_by_their_process)
 }
 END_TEST
 
-START_TEST(arguments_are_checked)
-{
+START_TEST(arguments_are_checked) {
     uint64_t word = map_pages(world.one, 1, RW), nothing = map_pages(world.one, 1, AX_PROT_NONE);
     expect(wait(world.one, word + 2, 0, ALL_BITS, NOW), AX_ERR_ARGUMENT);
     expect(wait(world.one, word, 0, 0, NOW), AX_ERR_ARGUMENT);
@@ -156,8 +143,7 @@ START_TEST(arguments_are_checked)
 }
 END_TEST
 
-START_TEST(waiting_needs_no_memory_but_the_page)
-{
+START_TEST(waiting_needs_no_memory_but_the_page) {
     uint64_t word = map_pages(world.one, 1, RW);
     driver_fail_after(1);
     expect(wait(world.one, word, 0, ALL_BITS, NOW), AX_ERR_MEMORY);
@@ -169,8 +155,7 @@ START_TEST(waiting_needs_no_memory_but_the_page)
 }
 END_TEST
 
-START_TEST(many_waiters_are_looked_at_in_portions)
-{
+START_TEST(many_waiters_are_looked_at_in_portions) {
     enum { COUNT = 100 };
     static struct thread *threads[COUNT];
     uint64_t word = map_pages(world.one, 1, RW);
@@ -196,8 +181,7 @@ START_TEST(many_waiters_are_looked_at_in_portions)
 }
 END_TEST
 
-START_TEST(an_exiting_thread_wakes_one)
-{
+START_TEST(an_exiting_thread_wakes_one) {
     uint64_t word = map_pages(world.one, 1, RW);
     uint32_t value = 5;
     driver_write(world.process, word, &value, sizeof(value));
@@ -212,8 +196,7 @@ START_TEST(an_exiting_thread_wakes_one)
 }
 END_TEST
 
-START_TEST(an_exiting_thread_may_name_anything)
-{
+START_TEST(an_exiting_thread_may_name_anything) {
     uint64_t word = map_pages(world.one, 1, RW);
     struct thread *three = driver_thread(world.process), *four = driver_thread(world.process);
     expect(kcall(three, AX_CALL_THREAD_EXIT, 12, 0), DRIVER_ENDED);
@@ -223,8 +206,7 @@ START_TEST(an_exiting_thread_may_name_anything)
 }
 END_TEST
 
-TCase *futex_wait_tests(void)
-{
+TCase *futex_wait_tests(void) {
     TCase *tcase = world_case("futex_wait");
     tcase_add_test(tcase, a_waiter_is_woken);
     tcase_add_test(tcase, another_value_is_told_before_anything_else);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "object_world.h"
 
-START_TEST(a_closed_handle_names_nothing)
-{
+START_TEST(a_closed_handle_names_nothing) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     must_close(world.one, event);
     expect(kcall(world.one, AX_CALL_HANDLE_CLOSE, event), AX_ERR_HANDLE);
@@ -10,8 +9,7 @@ START_TEST(a_closed_handle_names_nothing)
 }
 END_TEST
 
-START_TEST(what_never_was_a_handle_is_refused)
-{
+START_TEST(what_never_was_a_handle_is_refused) {
     expect(kcall(world.one, AX_CALL_HANDLE_CLOSE, AX_HANDLE_NONE), AX_ERR_HANDLE);
     expect(kcall(world.one, AX_CALL_HANDLE_CLOSE, 200), AX_ERR_HANDLE);
     expect(kcall(world.one, AX_CALL_HANDLE_CLOSE, 5000), AX_ERR_HANDLE);
@@ -20,8 +18,7 @@ START_TEST(what_never_was_a_handle_is_refused)
 }
 END_TEST
 
-START_TEST(a_slot_used_again_has_another_generation)
-{
+START_TEST(a_slot_used_again_has_another_generation) {
     ax_handle first = make(world.one, AX_TYPE_EVENT);
     must_close(world.one, first);
     ax_handle second = make(world.one, AX_TYPE_EVENT);
@@ -32,8 +29,7 @@ START_TEST(a_slot_used_again_has_another_generation)
 }
 END_TEST
 
-START_TEST(generations_wrap_within_their_bits)
-{
+START_TEST(generations_wrap_within_their_bits) {
     struct object *object = driver_object(world.process, make(world.one, AX_TYPE_EVENT));
     ax_handle first = driver_handle(world.process, object, 0);
     ax_handle handle = first;
@@ -50,8 +46,7 @@ START_TEST(generations_wrap_within_their_bits)
 }
 END_TEST
 
-START_TEST(the_lowest_empty_slot_is_taken)
-{
+START_TEST(the_lowest_empty_slot_is_taken) {
     ax_handle a = make(world.one, AX_TYPE_EVENT);
     ax_handle b = make(world.one, AX_TYPE_EVENT);
     make(world.one, AX_TYPE_EVENT);
@@ -64,8 +59,7 @@ START_TEST(the_lowest_empty_slot_is_taken)
 }
 END_TEST
 
-START_TEST(an_object_lives_as_long_as_one_handle)
-{
+START_TEST(an_object_lives_as_long_as_one_handle) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle copy = driver_copy(world.process, event, world.other, AX_RIGHT_ALL);
     ck_assert_uint_eq(info_of(world.one, event).handle_count, 2);
@@ -76,8 +70,7 @@ START_TEST(an_object_lives_as_long_as_one_handle)
 }
 END_TEST
 
-TCase *handle_close_tests(void)
-{
+TCase *handle_close_tests(void) {
     TCase *tcase = world_case("handle_close");
     tcase_add_test(tcase, a_closed_handle_names_nothing);
     tcase_add_test(tcase, what_never_was_a_handle_is_refused);

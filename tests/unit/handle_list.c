@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "object_world.h"
 
-static ax_handle put(struct object *object, uint32_t slot)
-{
+static ax_handle put(struct object *object, uint32_t slot) {
     struct place place = {.process = world.other, .slot = slot};
     struct thread *thread = world.stranger;
     kernel_lock();
@@ -14,8 +13,7 @@ static ax_handle put(struct object *object, uint32_t slot)
 
 /* All handles, by as many calls as it takes. */
 static unsigned list_all(struct thread *thread, ax_handle process, struct ax_handle_info *all,
-                         unsigned max)
-{
+                         unsigned max) {
     struct ax_handle_info some[AX_BUFFER_BYTES / sizeof(struct ax_handle_info)];
     unsigned found = 0;
     uint64_t slot = 0;
@@ -36,14 +34,12 @@ static unsigned list_all(struct thread *thread, ax_handle process, struct ax_han
     }
 }
 
-START_TEST(an_empty_table_has_no_handles)
-{
+START_TEST(an_empty_table_has_no_handles) {
     expect(kcall(world.stranger, AX_CALL_HANDLE_LIST, 0, 0), 0);
 }
 END_TEST
 
-START_TEST(tells_all_of_a_handle)
-{
+START_TEST(tells_all_of_a_handle) {
     stale(world.stranger);
     ax_handle event = make(world.stranger, AX_TYPE_EVENT);
     ax_result copy = kcall(world.stranger, AX_CALL_HANDLE_TRANSFER, 0, event, 0,
@@ -61,8 +57,7 @@ START_TEST(tells_all_of_a_handle)
 }
 END_TEST
 
-START_TEST(finds_all_of_a_sparse_table)
-{
+START_TEST(finds_all_of_a_sparse_table) {
     struct object *object = driver_object(world.process, make(world.one, AX_TYPE_EVENT));
     static const uint32_t slots[] = {1, 255, 256, 511, 512, 3000, 70001, AX_HANDLE_INDEX_MASK};
     enum { COUNT = sizeof(slots) / sizeof(slots[0]) };
@@ -75,8 +70,7 @@ START_TEST(finds_all_of_a_sparse_table)
 }
 END_TEST
 
-START_TEST(finds_all_of_a_full_table)
-{
+START_TEST(finds_all_of_a_full_table) {
     struct object *object = driver_object(world.process, make(world.one, AX_TYPE_EVENT));
     enum { COUNT = 1100 };
     for (unsigned i = 0; i < COUNT; i++)
@@ -88,8 +82,7 @@ START_TEST(finds_all_of_a_full_table)
 }
 END_TEST
 
-START_TEST(one_call_looks_at_a_bounded_number_of_slots)
-{
+START_TEST(one_call_looks_at_a_bounded_number_of_slots) {
     struct object *object = driver_object(world.process, make(world.one, AX_TYPE_EVENT));
     for (unsigned i = 0; i < 6; i++) /* leaves that have a handle, near their ends */
         put(object, (i + 1) * SLOTS_PER_LEAF - 1);
@@ -104,8 +97,7 @@ START_TEST(one_call_looks_at_a_bounded_number_of_slots)
 }
 END_TEST
 
-START_TEST(begins_where_it_is_told)
-{
+START_TEST(begins_where_it_is_told) {
     struct object *object = driver_object(world.process, make(world.one, AX_TYPE_EVENT));
     for (unsigned i = 0; i < 5; i++)
         driver_handle(world.other, object, 0);
@@ -116,8 +108,7 @@ START_TEST(begins_where_it_is_told)
 }
 END_TEST
 
-START_TEST(needs_the_right_to_the_handles)
-{
+START_TEST(needs_the_right_to_the_handles) {
     ax_handle weak = weaken(world.one, world.other_handle, AX_RIGHT_ALL & ~AX_RIGHT_HANDLES);
     expect(kcall(world.one, AX_CALL_HANDLE_LIST, weak, 0), AX_ERR_RIGHTS);
     expect(kcall(world.one, AX_CALL_HANDLE_LIST, make(world.one, AX_TYPE_EVENT), 0), AX_ERR_TYPE);
@@ -128,16 +119,14 @@ START_TEST(needs_the_right_to_the_handles)
 }
 END_TEST
 
-START_TEST(a_corpse_has_no_handles)
-{
+START_TEST(a_corpse_has_no_handles) {
     make(world.stranger, AX_TYPE_EVENT);
     expect(kcall(world.one, AX_CALL_PROCESS_END, world.other_handle, AX_CAUSE_KILLED, 0), AX_OK);
     expect(kcall(world.one, AX_CALL_HANDLE_LIST, world.other_handle, 0), 0);
 }
 END_TEST
 
-TCase *handle_list_tests(void)
-{
+TCase *handle_list_tests(void) {
     TCase *tcase = world_case("handle_list");
     tcase_add_test(tcase, an_empty_table_has_no_handles);
     tcase_add_test(tcase, tells_all_of_a_handle);

@@ -6,8 +6,7 @@ static ax_handle reply;
 static uint32_t slot;
 
 /* `one` has received a call of `stranger`. */
-static void start(void)
-{
+static void start(void) {
     world_start();
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle session = (ax_handle)kcall(world.one, AX_CALL_SESSION_CREATE, endpoint, 1, 0, 0);
@@ -21,16 +20,14 @@ static void start(void)
     ck_assert_uint_ne(reply, AX_HANDLE_NONE);
 }
 
-START_TEST(closing_it_answers_the_call_as_dropped)
-{
+START_TEST(closing_it_answers_the_call_as_dropped) {
     must_close(world.one, reply);
     expect(driver_answer(world.stranger), AX_ERR_DROPPED);
     expect(kcall(world.one, AX_CALL_HANDLE_CLOSE, reply), AX_ERR_HANDLE);
 }
 END_TEST
 
-START_TEST(it_is_not_transferred)
-{
+START_TEST(it_is_not_transferred) {
     expect(kcall(world.one, AX_CALL_HANDLE_TRANSFER, 0, reply, 0, AX_RIGHT_ALL, 0), AX_ERR_TYPE);
     expect(kcall(world.one, AX_CALL_HANDLE_TRANSFER, 0, reply, 0, AX_RIGHT_ALL, AX_TRANSFER_MOVE),
            AX_ERR_TYPE);
@@ -41,8 +38,7 @@ START_TEST(it_is_not_transferred)
 }
 END_TEST
 
-START_TEST(it_is_not_cloned)
-{
+START_TEST(it_is_not_cloned) {
     struct process *child = driver_process();
     uint32_t cursor = 0;
     unsigned portion = 10000;
@@ -53,8 +49,7 @@ START_TEST(it_is_not_cloned)
 }
 END_TEST
 
-START_TEST(its_place_is_known_by_its_slot)
-{
+START_TEST(its_place_is_known_by_its_slot) {
     expect(kcall(world.one, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT, 0, AX_PLACE(0, slot)),
            AX_ERR_EXISTS);
     struct ax_object_info info = info_of(world.one, reply);
@@ -63,8 +58,7 @@ START_TEST(its_place_is_known_by_its_slot)
 }
 END_TEST
 
-TCase *handle_reply_tests(void)
-{
+TCase *handle_reply_tests(void) {
     TCase *tcase = tcase_create("handle_reply");
     tcase_add_checked_fixture(tcase, start, world_stop);
     tcase_add_test(tcase, closing_it_answers_the_call_as_dropped);

@@ -2,19 +2,16 @@
 /* The table itself: promises, growth, and what is done in portions. */
 #include "object_world.h"
 
-static struct object *object_make(void)
-{
+static struct object *object_make(void) {
     return driver_object(world.process, make(world.one, AX_TYPE_EVENT));
 }
 
-static void fill(struct process *process, struct object *object, unsigned count)
-{
+static void fill(struct process *process, struct object *object, unsigned count) {
     for (unsigned i = 0; i < count; i++)
         driver_handle(process, object, AX_RIGHT_WAIT);
 }
 
-START_TEST(a_promise_is_kept_whatever_comes_between)
-{
+START_TEST(a_promise_is_kept_whatever_comes_between) {
     struct object *object = object_make();
     struct handle_table *table = &world.other->handles;
     expect(handle_promise(world.other, 5), AX_OK);
@@ -31,8 +28,7 @@ START_TEST(a_promise_is_kept_whatever_comes_between)
 }
 END_TEST
 
-START_TEST(a_promise_can_be_given_back)
-{
+START_TEST(a_promise_can_be_given_back) {
     expect(handle_promise(world.other, 4), AX_OK);
     handle_unpromise(world.other, 3);
     ck_assert_uint_eq(world.other->handles.promised, 1);
@@ -41,8 +37,7 @@ START_TEST(a_promise_can_be_given_back)
 }
 END_TEST
 
-START_TEST(a_named_slot_does_not_break_a_promise)
-{
+START_TEST(a_named_slot_does_not_break_a_promise) {
     struct object *object = object_make();
     struct handle_table *table = &world.other->handles;
     fill(world.other, object, SLOTS_PER_LEAF - 2); /* one is left in the first leaf */
@@ -56,8 +51,7 @@ START_TEST(a_named_slot_does_not_break_a_promise)
 }
 END_TEST
 
-START_TEST(a_cancelled_place_leaves_nothing)
-{
+START_TEST(a_cancelled_place_leaves_nothing) {
     struct object *object = object_make();
     struct place place;
     expect(place_decode(world.stranger, AX_PLACE(0, 9), &place), AX_OK);
@@ -67,8 +61,7 @@ START_TEST(a_cancelled_place_leaves_nothing)
 }
 END_TEST
 
-START_TEST(leaves_come_where_slots_are_named_and_holes_are_filled)
-{
+START_TEST(leaves_come_where_slots_are_named_and_holes_are_filled) {
     struct object *object = object_make();
     struct place place;
     expect(place_decode(world.stranger, AX_PLACE(0, 100 * SLOTS_PER_LEAF), &place), AX_OK);
@@ -84,8 +77,7 @@ START_TEST(leaves_come_where_slots_are_named_and_holes_are_filled)
 }
 END_TEST
 
-START_TEST(a_table_has_an_end)
-{
+START_TEST(a_table_has_an_end) {
     struct object *object = object_make();
     struct process *process = driver_process(); /* of the root account */
     uint32_t all = (1U << AX_HANDLE_INDEX_BITS) - 1;
@@ -110,8 +102,7 @@ START_TEST(a_table_has_an_end)
 }
 END_TEST
 
-START_TEST(the_tables_owner_pays_for_it)
-{
+START_TEST(the_tables_owner_pays_for_it) {
     usage_note();
     uint64_t other_bytes = world.other_account->used_bytes;
     struct object *object = object_make();
@@ -122,8 +113,7 @@ START_TEST(the_tables_owner_pays_for_it)
 }
 END_TEST
 
-START_TEST(a_table_is_cleared_in_portions)
-{
+START_TEST(a_table_is_cleared_in_portions) {
     struct object *object = object_make();
     uint64_t bytes = world.other_account->used_bytes;
     uint64_t objects = world.other_account->used_objects;
@@ -152,13 +142,11 @@ END_TEST
 /* ---- Clones ---------------------------------------------------------------------------------- */
 
 /* An empty process that nobody else knows, as process_clone makes it. */
-static struct process *child_make(void)
-{
+static struct process *child_make(void) {
     return driver_process_of(world.other_account);
 }
 
-static unsigned clone_all(struct process *child, unsigned portion_size)
-{
+static unsigned clone_all(struct process *child, unsigned portion_size) {
     uint32_t cursor = 0;
     unsigned rounds = 0;
     ax_result result;
@@ -171,8 +159,7 @@ static unsigned clone_all(struct process *child, unsigned portion_size)
     return rounds;
 }
 
-START_TEST(clones_have_the_same_handles_with_the_same_generations)
-{
+START_TEST(clones_have_the_same_handles_with_the_same_generations) {
     stale(world.one);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle weak = weaken(world.one, event, AX_RIGHT_WAIT);
@@ -195,8 +182,7 @@ START_TEST(clones_have_the_same_handles_with_the_same_generations)
 }
 END_TEST
 
-START_TEST(devices_and_not_cloned_handles_stay_behind)
-{
+START_TEST(devices_and_not_cloned_handles_stay_behind) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_result marked = kcall(world.one, AX_CALL_HANDLE_TRANSFER, 0, event, 0, AX_RIGHT_ALL,
                              AX_TRANSFER_NOT_CLONED);
@@ -210,8 +196,7 @@ START_TEST(devices_and_not_cloned_handles_stay_behind)
 }
 END_TEST
 
-START_TEST(a_slot_emptied_meanwhile_is_not_cloned)
-{
+START_TEST(a_slot_emptied_meanwhile_is_not_cloned) {
     ax_handle first = make(world.one, AX_TYPE_EVENT);
     ax_handle last = first;
     for (unsigned i = 0; i < 100; i++)
@@ -231,8 +216,7 @@ START_TEST(a_slot_emptied_meanwhile_is_not_cloned)
 }
 END_TEST
 
-START_TEST(a_sparse_table_is_cloned_without_its_holes)
-{
+START_TEST(a_sparse_table_is_cloned_without_its_holes) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(kcall(world.one, AX_CALL_HANDLE_TRANSFER, 0, event, AX_PLACE(0, 90000), AX_RIGHT_ALL, 0),
            90000);
@@ -244,8 +228,7 @@ START_TEST(a_sparse_table_is_cloned_without_its_holes)
 }
 END_TEST
 
-START_TEST(cloning_stops_where_memory_ends)
-{
+START_TEST(cloning_stops_where_memory_ends) {
     make(world.one, AX_TYPE_EVENT);
     struct process *child = child_make();
     uint64_t limit = world.other_account->limit_bytes;
@@ -262,8 +245,7 @@ START_TEST(cloning_stops_where_memory_ends)
 }
 END_TEST
 
-TCase *handle_table_tests(void)
-{
+TCase *handle_table_tests(void) {
     TCase *tcase = world_case("handle_table");
     tcase_add_test(tcase, a_promise_is_kept_whatever_comes_between);
     tcase_add_test(tcase, a_promise_can_be_given_back);

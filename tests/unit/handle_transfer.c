@@ -2,21 +2,18 @@
 #include "object_world.h"
 
 static ax_result transfer(struct thread *thread, ax_handle source, uint64_t handle, ax_place place,
-                          uint64_t rights, uint64_t flags)
-{
+                          uint64_t rights, uint64_t flags) {
     return kcall(thread, AX_CALL_HANDLE_TRANSFER, source, handle, place, rights, flags);
 }
 
-static uint32_t rights_of(struct process *process, ax_handle handle)
-{
+static uint32_t rights_of(struct process *process, ax_handle handle) {
     struct object *object;
     uint32_t rights = 0;
     expect(handle_lookup_rights(process, handle, AX_TYPE_NONE, 0, &object, &rights), AX_OK);
     return rights;
 }
 
-START_TEST(copies_with_at_most_the_rights_asked_for)
-{
+START_TEST(copies_with_at_most_the_rights_asked_for) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_result copy = transfer(world.one, 0, event, 0, AX_RIGHT_WAIT | AX_RIGHT_COPY, 0);
     ck_assert_int_gt(copy, 0);
@@ -26,8 +23,7 @@ START_TEST(copies_with_at_most_the_rights_asked_for)
 }
 END_TEST
 
-START_TEST(rights_never_grow)
-{
+START_TEST(rights_never_grow) {
     ax_handle weak =
         weaken(world.one, make(world.one, AX_TYPE_EVENT), AX_RIGHT_COPY | AX_RIGHT_SIGNAL);
     ax_result copy = transfer(world.one, 0, weak, 0, AX_RIGHT_ALL, 0);
@@ -35,8 +31,7 @@ START_TEST(rights_never_grow)
 }
 END_TEST
 
-START_TEST(copying_needs_the_right_to_copy)
-{
+START_TEST(copying_needs_the_right_to_copy) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle weak = weaken(world.one, event, AX_RIGHT_ALL & ~AX_RIGHT_COPY);
     expect(transfer(world.one, 0, weak, 0, AX_RIGHT_ALL, 0), AX_ERR_RIGHTS);
@@ -44,8 +39,7 @@ START_TEST(copying_needs_the_right_to_copy)
 }
 END_TEST
 
-START_TEST(moving_needs_the_right_to_move)
-{
+START_TEST(moving_needs_the_right_to_move) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle weak = weaken(world.one, event, AX_RIGHT_ALL & ~AX_RIGHT_MOVE);
     expect(transfer(world.one, 0, weak, 0, AX_RIGHT_ALL, AX_TRANSFER_MOVE), AX_ERR_RIGHTS);
@@ -53,8 +47,7 @@ START_TEST(moving_needs_the_right_to_move)
 }
 END_TEST
 
-START_TEST(a_moved_handle_leaves_its_source)
-{
+START_TEST(a_moved_handle_leaves_its_source) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_result moved = transfer(world.one, 0, event, AX_PLACE(world.other_handle, 0), AX_RIGHT_ALL,
                                AX_TRANSFER_MOVE);
@@ -64,8 +57,7 @@ START_TEST(a_moved_handle_leaves_its_source)
 }
 END_TEST
 
-START_TEST(moves_within_one_table_to_a_named_slot)
-{
+START_TEST(moves_within_one_table_to_a_named_slot) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(transfer(world.one, 0, event, AX_PLACE(0, 300), AX_RIGHT_ALL, AX_TRANSFER_MOVE), 300);
     ck_assert_uint_eq(info_of(world.one, 300).handle_count, 1);
@@ -73,8 +65,7 @@ START_TEST(moves_within_one_table_to_a_named_slot)
 }
 END_TEST
 
-START_TEST(a_handle_does_not_move_onto_itself)
-{
+START_TEST(a_handle_does_not_move_onto_itself) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     uint32_t slot = event & AX_HANDLE_INDEX_MASK;
     expect(transfer(world.one, 0, event, AX_PLACE(0, slot), AX_RIGHT_ALL, AX_TRANSFER_MOVE),
@@ -83,8 +74,7 @@ START_TEST(a_handle_does_not_move_onto_itself)
 }
 END_TEST
 
-START_TEST(a_taken_slot_is_recognised)
-{
+START_TEST(a_taken_slot_is_recognised) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_place place = AX_PLACE(world.other_handle, 12);
     expect(transfer(world.one, 0, event, place, AX_RIGHT_ALL, 0), 12);
@@ -94,8 +84,7 @@ START_TEST(a_taken_slot_is_recognised)
 }
 END_TEST
 
-START_TEST(takes_a_handle_out_of_another_processs_table)
-{
+START_TEST(takes_a_handle_out_of_another_processs_table) {
     ax_handle event = make(world.stranger, AX_TYPE_EVENT);
     ax_result taken =
         transfer(world.one, world.other_handle, event, 0, AX_RIGHT_ALL, AX_TRANSFER_MOVE);
@@ -105,8 +94,7 @@ START_TEST(takes_a_handle_out_of_another_processs_table)
 }
 END_TEST
 
-START_TEST(works_on_a_process_without_threads)
-{
+START_TEST(works_on_a_process_without_threads) {
     struct process *stash = driver_process();
     ax_handle handle = driver_handle(world.process, &stash->object, AX_RIGHT_HANDLES);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
@@ -118,8 +106,7 @@ START_TEST(works_on_a_process_without_threads)
 }
 END_TEST
 
-START_TEST(the_source_needs_the_right_to_its_handles)
-{
+START_TEST(the_source_needs_the_right_to_its_handles) {
     ax_handle event = make(world.stranger, AX_TYPE_EVENT);
     ax_handle weak = weaken(world.one, world.other_handle, AX_RIGHT_ALL & ~AX_RIGHT_HANDLES);
     expect(transfer(world.one, weak, event, 0, AX_RIGHT_ALL, 0), AX_ERR_RIGHTS);
@@ -129,8 +116,7 @@ START_TEST(the_source_needs_the_right_to_its_handles)
 }
 END_TEST
 
-START_TEST(the_place_needs_the_right_to_its_handles)
-{
+START_TEST(the_place_needs_the_right_to_its_handles) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle weak = weaken(world.one, world.other_handle, AX_RIGHT_ALL & ~AX_RIGHT_HANDLES);
     expect(transfer(world.one, 0, event, AX_PLACE(weak, 0), AX_RIGHT_ALL, AX_TRANSFER_MOVE),
@@ -139,8 +125,7 @@ START_TEST(the_place_needs_the_right_to_its_handles)
 }
 END_TEST
 
-START_TEST(a_slot_is_taken_whatever_its_generation)
-{
+START_TEST(a_slot_is_taken_whatever_its_generation) {
     stale(world.one);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ck_assert_uint_ne(event >> AX_HANDLE_INDEX_BITS, 0);
@@ -150,8 +135,7 @@ START_TEST(a_slot_is_taken_whatever_its_generation)
 }
 END_TEST
 
-START_TEST(an_empty_slot_is_not_found)
-{
+START_TEST(an_empty_slot_is_not_found) {
     expect(transfer(world.one, 0, 0, 0, AX_RIGHT_ALL, AX_TRANSFER_SLOT), AX_ERR_NOT_FOUND);
     expect(transfer(world.one, 0, 200, 0, AX_RIGHT_ALL, AX_TRANSFER_SLOT), AX_ERR_NOT_FOUND);
     expect(transfer(world.one, 0, 70000, 0, AX_RIGHT_ALL, AX_TRANSFER_SLOT), AX_ERR_NOT_FOUND);
@@ -159,8 +143,7 @@ START_TEST(an_empty_slot_is_not_found)
 }
 END_TEST
 
-START_TEST(unknown_flags_and_rights_are_refused)
-{
+START_TEST(unknown_flags_and_rights_are_refused) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(transfer(world.one, 0, event, 0, AX_RIGHT_ALL, 8), AX_ERR_ARGUMENT);
     expect(transfer(world.one, 0, event, 0, AX_RIGHT_ALL, 1ULL << 32), AX_ERR_ARGUMENT);
@@ -170,8 +153,7 @@ START_TEST(unknown_flags_and_rights_are_refused)
 }
 END_TEST
 
-START_TEST(a_copy_can_be_marked_not_cloned)
-{
+START_TEST(a_copy_can_be_marked_not_cloned) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_result copy = transfer(world.one, 0, event, 0, AX_RIGHT_WAIT, AX_TRANSFER_NOT_CLONED);
     ck_assert_uint_eq(rights_of(world.process, (ax_handle)copy),
@@ -179,8 +161,7 @@ START_TEST(a_copy_can_be_marked_not_cloned)
 }
 END_TEST
 
-START_TEST(an_ended_process_gives_and_takes_nothing)
-{
+START_TEST(an_ended_process_gives_and_takes_nothing) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle theirs = make(world.stranger, AX_TYPE_EVENT);
     expect(kcall(world.one, AX_CALL_PROCESS_END, world.other_handle, AX_CAUSE_KILLED, 0), AX_OK);
@@ -192,16 +173,14 @@ START_TEST(an_ended_process_gives_and_takes_nothing)
 }
 END_TEST
 
-START_TEST(fails_cleanly_when_an_allocation_fails)
-{
+START_TEST(fails_cleanly_when_an_allocation_fails) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     with_failing_allocations(world.one, AX_CALL_HANDLE_TRANSFER,
                              (uint64_t[5]){0, event, AX_PLACE_ANY, AX_RIGHT_ALL, 0});
 }
 END_TEST
 
-START_TEST(a_move_that_fails_for_memory_moves_nothing)
-{
+START_TEST(a_move_that_fails_for_memory_moves_nothing) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     for (uint64_t n = 1; n <= 2; n++) {
         driver_fail_after(n);
@@ -217,8 +196,7 @@ START_TEST(a_move_that_fails_for_memory_moves_nothing)
 }
 END_TEST
 
-TCase *handle_transfer_tests(void)
-{
+TCase *handle_transfer_tests(void) {
     TCase *tcase = world_case("handle_transfer");
     tcase_add_test(tcase, copies_with_at_most_the_rights_asked_for);
     tcase_add_test(tcase, rights_never_grow);

@@ -4,8 +4,7 @@
 #include "memory_tests.h"
 #include "memory_world.h"
 
-static void *must_alloc(size_t size_bytes)
-{
+static void *must_alloc(size_t size_bytes) {
     void *memory;
     expect(heap_alloc(world.account, size_bytes, &memory), AX_OK);
     return memory;
@@ -14,20 +13,17 @@ static void *must_alloc(size_t size_bytes)
 /* Tests that lower or raise the limits put them back. */
 static uint64_t limit_bytes, limit_objects;
 
-static void limits_note(void)
-{
+static void limits_note(void) {
     limit_bytes = world.account->limit_bytes;
     limit_objects = world.account->limit_objects;
 }
 
-static void limits_restore(void)
-{
+static void limits_restore(void) {
     world.account->limit_bytes = limit_bytes;
     world.account->limit_objects = limit_objects;
 }
 
-static bool is_zero(const void *memory, size_t size_bytes)
-{
+static bool is_zero(const void *memory, size_t size_bytes) {
     const char *bytes = memory;
     return bytes[0] == 0 && (size_bytes == 1 || memcmp(bytes, bytes + 1, size_bytes - 1) == 0);
 }
@@ -39,8 +35,7 @@ static const struct {
              {2048, 2048}, {2049, 4096}, {4096, 4096}, {4097, 8192}, {20000, 32768}};
 #define SIZE_COUNT (sizeof(sizes) / sizeof(sizes[0]))
 
-START_TEST(memory_is_zero_aligned_and_charged_by_its_class)
-{
+START_TEST(memory_is_zero_aligned_and_charged_by_its_class) {
     kernel_lock();
     for (size_t i = 0; i < SIZE_COUNT; i++) {
         usage_note();
@@ -59,8 +54,7 @@ START_TEST(memory_is_zero_aligned_and_charged_by_its_class)
 }
 END_TEST
 
-START_TEST(memory_used_before_comes_zeroed)
-{
+START_TEST(memory_used_before_comes_zeroed) {
     kernel_lock();
     void *keeper = must_alloc(100); /* so that the slab stays */
     void *memory = must_alloc(100);
@@ -75,8 +69,7 @@ START_TEST(memory_used_before_comes_zeroed)
 }
 END_TEST
 
-START_TEST(cells_do_not_overlap_and_slabs_come_and_go)
-{
+START_TEST(cells_do_not_overlap_and_slabs_come_and_go) {
     enum { COUNT = 300 };
     static void *cells[COUNT];
     kernel_lock();
@@ -100,8 +93,7 @@ START_TEST(cells_do_not_overlap_and_slabs_come_and_go)
 }
 END_TEST
 
-START_TEST(nothing_is_freed_freely)
-{
+START_TEST(nothing_is_freed_freely) {
     kernel_lock();
     usage_note();
     heap_free(world.account, NULL, 100);
@@ -110,8 +102,7 @@ START_TEST(nothing_is_freed_freely)
 }
 END_TEST
 
-START_TEST(limits_of_bytes_and_objects_hold)
-{
+START_TEST(limits_of_bytes_and_objects_hold) {
     kernel_lock();
     limits_note();
     usage_note();
@@ -129,8 +120,7 @@ START_TEST(limits_of_bytes_and_objects_hold)
 }
 END_TEST
 
-START_TEST(more_than_the_longest_run_is_refused)
-{
+START_TEST(more_than_the_longest_run_is_refused) {
     kernel_lock();
     limits_note();
     void *memory;
@@ -146,8 +136,7 @@ START_TEST(more_than_the_longest_run_is_refused)
 }
 END_TEST
 
-START_TEST(an_allocation_fails_when_told_to)
-{
+START_TEST(an_allocation_fails_when_told_to) {
     kernel_lock();
     usage_note();
     void *memory;
@@ -162,8 +151,7 @@ START_TEST(an_allocation_fails_when_told_to)
 }
 END_TEST
 
-TCase *heap_alloc_tests(void)
-{
+TCase *heap_alloc_tests(void) {
     TCase *tcase = world_case("heap_alloc");
     tcase_add_test(tcase, memory_is_zero_aligned_and_charged_by_its_class);
     tcase_add_test(tcase, memory_used_before_comes_zeroed);

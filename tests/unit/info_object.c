@@ -4,18 +4,15 @@
 #include "call.h"
 
 /* A handle of process's table to a thread, with these rights. */
-static ax_handle thread_handle(struct thread *thread, uint32_t rights)
-{
+static ax_handle thread_handle(struct thread *thread, uint32_t rights) {
     return driver_handle(world.process, &thread->object, rights);
 }
 
-static struct ax_object_info thread_info(struct thread *thread)
-{
+static struct ax_object_info thread_info(struct thread *thread) {
     return info_of(world.one, thread_handle(thread, AX_RIGHT_INSPECT));
 }
 
-START_TEST(any_handle_will_do)
-{
+START_TEST(any_handle_will_do) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     signal_event(world.one, event, 0, 3);
     struct ax_object_info info = info_of(world.one, weaken(world.one, event, 0));
@@ -25,16 +22,14 @@ START_TEST(any_handle_will_do)
 }
 END_TEST
 
-START_TEST(bad_handles_are_refused)
-{
+START_TEST(bad_handles_are_refused) {
     expect(kcall(world.one, AX_CALL_OBJECT_INFO, 0), AX_ERR_HANDLE);
     expect(kcall(world.one, AX_CALL_OBJECT_INFO, stale(world.one)), AX_ERR_HANDLE);
     expect(kcall(world.one, AX_CALL_OBJECT_INFO, UINT32_MAX), AX_ERR_HANDLE);
 }
 END_TEST
 
-START_TEST(of_memory)
-{
+START_TEST(of_memory) {
     ax_handle memory = (ax_handle)kcall(world.one, AX_CALL_MEMORY_CREATE, 5, 0, 0);
     struct ax_object_info info = info_of(world.one, memory);
     ck_assert_uint_eq(info.type, AX_TYPE_MEMORY);
@@ -48,8 +43,7 @@ START_TEST(of_memory)
 }
 END_TEST
 
-START_TEST(of_a_process)
-{
+START_TEST(of_a_process) {
     ax_handle event = make(world.stranger, AX_TYPE_EVENT);
     ck_assert_uint_ne(event, 0);
     struct ax_object_info info = info_of(world.one, world.other_handle);
@@ -61,8 +55,7 @@ START_TEST(of_a_process)
 }
 END_TEST
 
-START_TEST(of_a_process_that_ended)
-{
+START_TEST(of_a_process_that_ended) {
     expect(kcall(world.one, AX_CALL_PROCESS_END, world.other_handle, AX_CAUSE_HUNG, 77), AX_OK);
     struct ax_object_info info = info_of(world.one, world.other_handle);
     ck_assert_uint_eq(info.signals, AX_SIGNAL_ENDED);
@@ -73,8 +66,7 @@ START_TEST(of_a_process_that_ended)
 }
 END_TEST
 
-START_TEST(of_a_process_that_faulted)
-{
+START_TEST(of_a_process_that_faulted) {
     struct hal_event fault = {
         .kind = HAL_EVENT_FAULT,
         .fault = {.address = 0x123456000, .access = AX_PROT_READ, .fault = AX_FAULT_UNMAPPED}};
@@ -87,8 +79,7 @@ START_TEST(of_a_process_that_faulted)
 }
 END_TEST
 
-START_TEST(the_inside_of_a_process_needs_the_right_to_inspect)
-{
+START_TEST(the_inside_of_a_process_needs_the_right_to_inspect) {
     make(world.stranger, AX_TYPE_EVENT);
     ax_handle weak = weaken(world.one, world.other_handle, AX_RIGHT_ALL & ~AX_RIGHT_INSPECT);
     struct ax_object_info info = info_of(world.one, weak);
@@ -100,8 +91,7 @@ START_TEST(the_inside_of_a_process_needs_the_right_to_inspect)
 }
 END_TEST
 
-START_TEST(the_inside_of_a_thread_needs_the_right_to_inspect)
-{
+START_TEST(the_inside_of_a_thread_needs_the_right_to_inspect) {
     struct ax_object_info info =
         info_of(world.one, thread_handle(world.two, AX_RIGHT_ALL & ~AX_RIGHT_INSPECT));
     ck_assert_uint_eq(info.type, AX_TYPE_THREAD);
@@ -110,8 +100,7 @@ START_TEST(the_inside_of_a_thread_needs_the_right_to_inspect)
 }
 END_TEST
 
-START_TEST(of_a_thread)
-{
+START_TEST(of_a_thread) {
     struct thread *third = driver_thread_with(world.process, 10, 0x1234);
     struct ax_object_info info = thread_info(third);
     ck_assert_uint_eq(info.thread.priority, 10);
@@ -123,8 +112,7 @@ START_TEST(of_a_thread)
 }
 END_TEST
 
-START_TEST(a_running_and_a_ready_thread)
-{
+START_TEST(a_running_and_a_ready_thread) {
     ck_assert_uint_eq(thread_info(world.one).thread.state, AX_THREAD_RUNNING);
     struct thread *low = driver_thread_with(world.process, 1, 0);
     struct thread *lower = driver_thread_with(world.process, 0, 0);
@@ -136,8 +124,7 @@ START_TEST(a_running_and_a_ready_thread)
 }
 END_TEST
 
-START_TEST(a_thread_that_waits_for_signals)
-{
+START_TEST(a_thread_that_waits_for_signals) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(kcall(world.two, AX_CALL_OBJECT_WAIT, event, 1, AX_TIME_NEVER), DRIVER_BLOCKED);
     uint64_t id = info_of(world.one, event).object_id;
@@ -147,8 +134,7 @@ START_TEST(a_thread_that_waits_for_signals)
 }
 END_TEST
 
-START_TEST(a_thread_that_waits_for_several_objects)
-{
+START_TEST(a_thread_that_waits_for_several_objects) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     struct ax_wait_item items[2] = {{.handle = event, .mask = 1}, {.handle = event, .mask = 2}};
     fill_buffer(world.two, items, sizeof(items));
@@ -158,8 +144,7 @@ START_TEST(a_thread_that_waits_for_several_objects)
 }
 END_TEST
 
-START_TEST(a_thread_that_sleeps)
-{
+START_TEST(a_thread_that_sleeps) {
     expect(kcall(world.two, AX_CALL_OBJECT_WAIT_MANY, 0, AX_TIME_NEVER), DRIVER_BLOCKED);
     struct ax_object_info info = thread_info(world.two);
     ck_assert_uint_eq(info.thread.state, AX_THREAD_WAITING);
@@ -167,8 +152,7 @@ START_TEST(a_thread_that_sleeps)
 }
 END_TEST
 
-START_TEST(a_thread_that_waits_for_a_queue)
-{
+START_TEST(a_thread_that_waits_for_a_queue) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     expect(kcall(world.two, AX_CALL_QUEUE_WAIT, queue, 1, AX_TIME_NEVER), DRIVER_BLOCKED);
     uint64_t id = info_of(world.one, queue).object_id;
@@ -178,8 +162,7 @@ START_TEST(a_thread_that_waits_for_a_queue)
 }
 END_TEST
 
-START_TEST(a_thread_that_waits_for_a_futex)
-{
+START_TEST(a_thread_that_waits_for_a_futex) {
     uint64_t address = driver_map(world.process, 0, 1, AX_PROT_READ | AX_PROT_WRITE);
     expect(kcall(world.two, AX_CALL_FUTEX_WAIT, address, 0, UINT32_MAX, AX_TIME_NEVER),
            DRIVER_BLOCKED);
@@ -189,8 +172,7 @@ START_TEST(a_thread_that_waits_for_a_futex)
 }
 END_TEST
 
-START_TEST(threads_that_call_and_receive)
-{
+START_TEST(threads_that_call_and_receive) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     uint64_t endpoint_id = info_of(world.one, endpoint).object_id;
     ax_handle session = (ax_handle)kcall(world.one, AX_CALL_SESSION_CREATE, endpoint, 1, 0, 0);
@@ -213,8 +195,7 @@ START_TEST(threads_that_call_and_receive)
 }
 END_TEST
 
-START_TEST(a_suspended_thread)
-{
+START_TEST(a_suspended_thread) {
     expect(kcall(world.one, AX_CALL_PROCESS_CONTROL, world.other_handle, AX_PROCESS_SUSPEND),
            AX_OK);
     ck_assert_uint_eq(thread_info(world.stranger).thread.state, AX_THREAD_SUSPENDED);
@@ -222,8 +203,7 @@ START_TEST(a_suspended_thread)
 }
 END_TEST
 
-START_TEST(an_ended_thread)
-{
+START_TEST(an_ended_thread) {
     ax_handle handle = thread_handle(world.two, AX_RIGHT_INSPECT);
     expect(kcall(world.two, AX_CALL_THREAD_EXIT, 0, 3), DRIVER_ENDED);
     struct ax_object_info info = info_of(world.one, handle);
@@ -232,8 +212,7 @@ START_TEST(an_ended_thread)
 }
 END_TEST
 
-START_TEST(of_an_account)
-{
+START_TEST(of_an_account) {
     ax_handle account = (ax_handle)kcall(world.one, AX_CALL_ACCOUNT_CREATE, 0, 10000, 20, 0);
     struct ax_object_info info = info_of(world.one, account);
     ck_assert_uint_eq(info.type, AX_TYPE_ACCOUNT);
@@ -244,8 +223,7 @@ START_TEST(of_an_account)
 }
 END_TEST
 
-START_TEST(of_an_endpoint)
-{
+START_TEST(of_an_endpoint) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle session = (ax_handle)kcall(world.one, AX_CALL_SESSION_CREATE, endpoint, 1, 0, 0);
     kcall(world.one, AX_CALL_SESSION_CREATE, endpoint, 2, 0, 0);
@@ -257,8 +235,7 @@ START_TEST(of_an_endpoint)
 }
 END_TEST
 
-TCase *info_object_tests(void)
-{
+TCase *info_object_tests(void) {
     TCase *tcase = world_case("info_object");
     tcase_add_test(tcase, any_handle_will_do);
     tcase_add_test(tcase, bad_handles_are_refused);

@@ -2,8 +2,7 @@
 /* The call itself: what arrives, what comes back, and what is refused before anything is sent. */
 #include "ipc_tests.h"
 
-START_TEST(a_call_waits_for_a_receiver)
-{
+START_TEST(a_call_waits_for_a_receiver) {
     calls(world.one, world.session, 42);
     ax_handle reply = takes(world.sam, world.endpoint, 42);
     is_calling(world.one);
@@ -12,8 +11,7 @@ START_TEST(a_call_waits_for_a_receiver)
 }
 END_TEST
 
-START_TEST(a_receiver_waits_for_a_call)
-{
+START_TEST(a_receiver_waits_for_a_call) {
     waits(world.sam, world.endpoint);
     calls(world.one, world.session, 42);
     ax_handle reply = has_call(world.sam, 42);
@@ -22,8 +20,7 @@ START_TEST(a_receiver_waits_for_a_call)
 }
 END_TEST
 
-START_TEST(all_words_arrive_and_come_back)
-{
+START_TEST(all_words_arrive_and_come_back) {
     struct ax_ipc *ipc = fresh(world.one);
     ipc->message.word_count = AX_MESSAGE_WORDS;
     for (uint64_t i = 0; i < AX_MESSAGE_WORDS; i++)
@@ -44,8 +41,7 @@ START_TEST(all_words_arrive_and_come_back)
 }
 END_TEST
 
-START_TEST(words_beyond_the_count_arrive_as_zero)
-{
+START_TEST(words_beyond_the_count_arrive_as_zero) {
     for (unsigned waiting = 0; waiting < 2; waiting++) {
         if (waiting)
             waits(world.sam, world.endpoint);
@@ -69,8 +65,7 @@ START_TEST(words_beyond_the_count_arrive_as_zero)
 }
 END_TEST
 
-START_TEST(the_server_is_told_who_calls_through_what)
-{
+START_TEST(the_server_is_told_who_calls_through_what) {
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
     ck_assert_uint_eq(message(world.sam)->badge, BADGE);
@@ -81,8 +76,7 @@ START_TEST(the_server_is_told_who_calls_through_what)
 }
 END_TEST
 
-START_TEST(an_answer_tells_nothing_but_the_message)
-{
+START_TEST(an_answer_tells_nothing_but_the_message) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     struct ax_ipc *ipc = fresh(world.sam);
@@ -101,16 +95,14 @@ START_TEST(an_answer_tells_nothing_but_the_message)
 }
 END_TEST
 
-START_TEST(what_is_written_after_the_call_does_not_arrive)
-{
+START_TEST(what_is_written_after_the_call_does_not_arrive) {
     calls(world.one, world.session, 1);
     world.one->page->ipc.message.operation = 99;
     takes(world.sam, world.endpoint, 1);
 }
 END_TEST
 
-START_TEST(two_threads_of_a_process_call_at_a_time)
-{
+START_TEST(two_threads_of_a_process_call_at_a_time) {
     calls(world.one, world.session, 1);
     calls(world.two, world.session, 2);
     ax_handle first = takes(world.sam, world.endpoint, 1);
@@ -123,8 +115,7 @@ START_TEST(two_threads_of_a_process_call_at_a_time)
 }
 END_TEST
 
-START_TEST(answers_and_receives_in_one_step)
-{
+START_TEST(answers_and_receives_in_one_step) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     for (uint64_t i = 2; i < 10; i++) {
@@ -137,8 +128,7 @@ START_TEST(answers_and_receives_in_one_step)
 }
 END_TEST
 
-START_TEST(a_call_needs_a_session_that_may_call)
-{
+START_TEST(a_call_needs_a_session_that_may_call) {
     ax_handle weak = weaken(world.one, world.session, AX_RIGHT_ALL & ~AX_RIGHT_CALL);
     expect(call(world.one, weak, 1), AX_ERR_RIGHTS);
     expect(call(world.one, make(world.one, AX_TYPE_EVENT), 1), AX_ERR_TYPE);
@@ -150,8 +140,7 @@ START_TEST(a_call_needs_a_session_that_may_call)
 }
 END_TEST
 
-START_TEST(counts_beyond_their_limits_are_refused)
-{
+START_TEST(counts_beyond_their_limits_are_refused) {
     fresh(world.one)->message.word_count = AX_MESSAGE_WORDS + 1;
     expect(call_again(world.one, world.session), AX_ERR_ARGUMENT);
     fresh(world.one)->message.handle_count = AX_MESSAGE_HANDLES + 1;
@@ -164,8 +153,7 @@ START_TEST(counts_beyond_their_limits_are_refused)
 }
 END_TEST
 
-static ax_result call_with_loan(uint64_t address, uint64_t size_bytes, uint8_t access)
-{
+static ax_result call_with_loan(uint64_t address, uint64_t size_bytes, uint8_t access) {
     struct ax_ipc *ipc = fresh(world.one);
     ipc->message.loan_count = 1;
     ipc->message.loan_access[0] = access;
@@ -173,8 +161,7 @@ static ax_result call_with_loan(uint64_t address, uint64_t size_bytes, uint8_t a
     return call_again(world.one, world.session);
 }
 
-START_TEST(a_loan_lies_in_user_space)
-{
+START_TEST(a_loan_lies_in_user_space) {
     expect(call_with_loan(AX_USER_END, 1, AX_LOAN_READ), AX_ERR_ADDRESS);
     expect(call_with_loan(AX_USER_END - 4096, 4097, AX_LOAN_READ), AX_ERR_ADDRESS);
     expect(call_with_loan(UINT64_MAX, 2, AX_LOAN_READ), AX_ERR_ADDRESS);
@@ -183,8 +170,7 @@ START_TEST(a_loan_lies_in_user_space)
 }
 END_TEST
 
-START_TEST(a_loan_may_be_read_or_written_or_both)
-{
+START_TEST(a_loan_may_be_read_or_written_or_both) {
     expect(call_with_loan(0x10000, 10, 0), AX_ERR_ARGUMENT);
     expect(call_with_loan(0x10000, 10, 4), AX_ERR_ARGUMENT);
     expect(call_with_loan(0x10000, 10, AX_LOAN_READ | AX_LOAN_WRITE), DRIVER_BLOCKED);
@@ -196,8 +182,7 @@ START_TEST(a_loan_may_be_read_or_written_or_both)
 }
 END_TEST
 
-START_TEST(a_deadline_that_has_passed_sends_nothing)
-{
+START_TEST(a_deadline_that_has_passed_sends_nothing) {
     fresh(world.one)->deadline_ns = NOW;
     expect(call_again(world.one, world.session), AX_ERR_TIMEOUT);
     has_nothing(world.sam, world.endpoint);
@@ -208,8 +193,7 @@ START_TEST(a_deadline_that_has_passed_sends_nothing)
 }
 END_TEST
 
-START_TEST(an_endpoint_that_is_gone_is_told)
-{
+START_TEST(an_endpoint_that_is_gone_is_told) {
     must_close(world.sam, world.endpoint);
     expect(call(world.one, world.session, 1), AX_ERR_PEER_CLOSED);
     ck_assert_uint_eq(signals_of(world.one, world.session), AX_SIGNAL_PEER_CLOSED);
@@ -218,8 +202,7 @@ END_TEST
 
 /* ---- Ids ------------------------------------------------------------------------------------- */
 
-static struct ax_call_id id_of_next(struct thread *caller)
-{
+static struct ax_call_id id_of_next(struct thread *caller) {
     ax_handle reply = takes(world.sam, world.endpoint, 0);
     struct ax_call_id id = message(world.sam)->id;
     expect(answer(world.sam, reply, 0), AX_OK);
@@ -227,8 +210,7 @@ static struct ax_call_id id_of_next(struct thread *caller)
     return id;
 }
 
-START_TEST(ids_that_core_chooses_never_repeat)
-{
+START_TEST(ids_that_core_chooses_never_repeat) {
     struct ax_call_id ids[4];
     for (unsigned i = 0; i < 4; i++) {
         struct thread *caller = i % 2 != 0 ? world.one : world.two;
@@ -241,8 +223,7 @@ START_TEST(ids_that_core_chooses_never_repeat)
 }
 END_TEST
 
-START_TEST(a_caller_chooses_its_sequence)
-{
+START_TEST(a_caller_chooses_its_sequence) {
     fresh(world.one)->id_sequence = 1234;
     expect(call_again(world.one, world.session), DRIVER_BLOCKED);
     struct ax_call_id id = id_of_next(world.one);
@@ -251,8 +232,7 @@ START_TEST(a_caller_chooses_its_sequence)
 }
 END_TEST
 
-START_TEST(a_call_is_made_in_the_name_of_a_stash)
-{
+START_TEST(a_call_is_made_in_the_name_of_a_stash) {
     struct process *stash = driver_process();
     ax_handle name = grant(stash, world.client, AX_RIGHT_HANDLES);
     struct ax_ipc *ipc = fresh(world.one);
@@ -270,8 +250,7 @@ START_TEST(a_call_is_made_in_the_name_of_a_stash)
 }
 END_TEST
 
-START_TEST(a_name_needs_the_right_to_its_handles)
-{
+START_TEST(a_name_needs_the_right_to_its_handles) {
     struct process *stash = driver_process();
     ax_handle weak = grant(stash, world.client, AX_RIGHT_ALL & ~AX_RIGHT_HANDLES);
     fresh(world.one)->id_process = weak;
@@ -284,8 +263,7 @@ START_TEST(a_name_needs_the_right_to_its_handles)
 }
 END_TEST
 
-START_TEST(calls_are_counted)
-{
+START_TEST(calls_are_counted) {
     struct ax_counters before = kernel->counters;
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
@@ -295,8 +273,7 @@ START_TEST(calls_are_counted)
 }
 END_TEST
 
-void ipc_call_tests(Suite *suite)
-{
+void ipc_call_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "ipc_call");
     tcase_add_test(tcase, a_call_waits_for_a_receiver);
     tcase_add_test(tcase, a_receiver_waits_for_a_call);

@@ -4,29 +4,25 @@
 
 #include "heap.h"
 
-static uint64_t session_bytes(void)
-{
+static uint64_t session_bytes(void) {
     return heap_charge(sizeof(struct session));
 }
 
 /* A new session of the server's, still in its own table. */
-static ax_handle own_session(uint64_t badge)
-{
+static ax_handle own_session(uint64_t badge) {
     ax_result made = kcall(world.sam, AX_CALL_SESSION_CREATE, world.endpoint, badge, 0, 0);
     ck_assert_int_gt(made, 0);
     return (ax_handle)made;
 }
 
 /* The caller accepts so many handles; the reply handle. */
-static ax_handle asks(struct thread *caller, ax_handle session, uint32_t count)
-{
+static ax_handle asks(struct thread *caller, ax_handle session, uint32_t count) {
     fresh(caller)->accept = count;
     expect(call_again(caller, session), DRIVER_BLOCKED);
     return takes(world.sam, world.endpoint, 0);
 }
 
-static ax_result give(ax_handle reply, unsigned count, const ax_handle *handles)
-{
+static ax_result give(ax_handle reply, unsigned count, const ax_handle *handles) {
     struct ax_ipc *ipc = fresh(world.sam);
     ipc->message.handle_count = (uint8_t)count;
     for (unsigned i = 0; i < count; i++)
@@ -35,8 +31,7 @@ static ax_result give(ax_handle reply, unsigned count, const ax_handle *handles)
     return kcall(world.sam, AX_CALL_REPLY_RECEIVE, reply, 0);
 }
 
-START_TEST(a_session_is_charged_to_who_receives_it_first)
-{
+START_TEST(a_session_is_charged_to_who_receives_it_first) {
     ax_handle reply = asks(world.one, world.session, 1);
     ax_handle made = own_session(20);
     uint64_t client = world.client_account->used_bytes;
@@ -59,8 +54,7 @@ START_TEST(a_session_is_charged_to_who_receives_it_first)
 }
 END_TEST
 
-START_TEST(a_session_that_comes_with_a_call_is_charged_to_the_server)
-{
+START_TEST(a_session_that_comes_with_a_call_is_charged_to_the_server) {
     ax_handle endpoint = endpoint_for(world.one);
     ax_result made = kcall(world.one, AX_CALL_SESSION_CREATE, endpoint, 1, 0, 0);
     ck_assert_int_gt(made, 0);
@@ -75,8 +69,7 @@ START_TEST(a_session_that_comes_with_a_call_is_charged_to_the_server)
 }
 END_TEST
 
-START_TEST(a_call_costs_the_caller_nothing)
-{
+START_TEST(a_call_costs_the_caller_nothing) {
     has_nothing(world.sam, world.endpoint);
     uint64_t client = world.client_account->used_bytes;
     uint64_t server = world.server_account->used_bytes;
@@ -93,8 +86,7 @@ START_TEST(a_call_costs_the_caller_nothing)
 END_TEST
 
 /* A client whose account has room for so many objects more. */
-static struct thread *poor_client(uint64_t objects, ax_handle *session)
-{
+static struct thread *poor_client(uint64_t objects, ax_handle *session) {
     struct process *process = driver_process_of(world.small_account);
     struct thread *thread = driver_thread(process);
     *session = driver_copy(world.client, world.session, process, AX_RIGHT_ALL);
@@ -103,8 +95,7 @@ static struct thread *poor_client(uint64_t objects, ax_handle *session)
     return thread;
 }
 
-START_TEST(who_cannot_pay_for_a_session_does_not_get_it)
-{
+START_TEST(who_cannot_pay_for_a_session_does_not_get_it) {
     ax_handle session;
     struct thread *poor = poor_client(0, &session);
     ax_handle reply = asks(poor, session, 1);
@@ -119,8 +110,7 @@ START_TEST(who_cannot_pay_for_a_session_does_not_get_it)
 }
 END_TEST
 
-START_TEST(who_can_pay_for_one_of_two_pays_for_none)
-{
+START_TEST(who_can_pay_for_one_of_two_pays_for_none) {
     ax_handle session;
     struct thread *poor = poor_client(1, &session);
     ax_handle reply = asks(poor, session, 2);
@@ -140,8 +130,7 @@ START_TEST(who_can_pay_for_one_of_two_pays_for_none)
 }
 END_TEST
 
-START_TEST(a_server_that_cannot_pay_for_a_session_is_not_given_the_call)
-{
+START_TEST(a_server_that_cannot_pay_for_a_session_is_not_given_the_call) {
     struct process *process = driver_process_of(world.small_account);
     struct thread *poor = driver_thread(process);
     ax_handle endpoint = endpoint_for(poor);
@@ -164,8 +153,7 @@ START_TEST(a_server_that_cannot_pay_for_a_session_is_not_given_the_call)
 }
 END_TEST
 
-START_TEST(room_for_an_answer_is_charged_to_the_caller)
-{
+START_TEST(room_for_an_answer_is_charged_to_the_caller) {
     /* A table that is full to the last slot of its leaf needs another for what is accepted. */
     uint64_t before = world.client_account->used_bytes;
     while (world.client->handles.used < world.client->handles.slot_count)
@@ -177,8 +165,7 @@ START_TEST(room_for_an_answer_is_charged_to_the_caller)
 }
 END_TEST
 
-START_TEST(a_caller_without_room_for_the_answer_sends_nothing)
-{
+START_TEST(a_caller_without_room_for_the_answer_sends_nothing) {
     ax_handle session;
     struct thread *poor = poor_client(0, &session);
     struct process *process = poor->process;
@@ -191,8 +178,7 @@ START_TEST(a_caller_without_room_for_the_answer_sends_nothing)
 }
 END_TEST
 
-START_TEST(a_receiver_without_room_receives_nothing)
-{
+START_TEST(a_receiver_without_room_receives_nothing) {
     calls(world.one, world.session, 1);
     struct process *process = driver_process_of(world.small_account);
     struct thread *poor = driver_thread(process);
@@ -206,8 +192,7 @@ START_TEST(a_receiver_without_room_receives_nothing)
 }
 END_TEST
 
-void ipc_charge_tests(Suite *suite)
-{
+void ipc_charge_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "ipc_charge");
     tcase_add_test(tcase, a_session_is_charged_to_who_receives_it_first);
     tcase_add_test(tcase, a_session_that_comes_with_a_call_is_charged_to_the_server);

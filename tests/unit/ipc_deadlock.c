@@ -7,8 +7,7 @@ static struct thread *servers[3];
 static ax_handle endpoints[3];
 static ax_handle sessions[3][3]; /* [from][to] */
 
-static void deadlock_start(void)
-{
+static void deadlock_start(void) {
     ipc_start();
     for (unsigned i = 0; i < 3; i++) {
         servers[i] = new_thread(16);
@@ -22,13 +21,11 @@ static void deadlock_start(void)
     }
 }
 
-static ax_result calls_on(unsigned from, unsigned to)
-{
+static ax_result calls_on(unsigned from, unsigned to) {
     return call(servers[from], sessions[from][to], from * 10 + to);
 }
 
-START_TEST(a_server_that_calls_itself)
-{
+START_TEST(a_server_that_calls_itself) {
     uint64_t before = kernel->counters.deadlocks;
     expect(calls_on(0, 0), AX_ERR_DEADLOCK);
     ck_assert_uint_eq(kernel->counters.deadlocks, before + 1);
@@ -36,8 +33,7 @@ START_TEST(a_server_that_calls_itself)
 }
 END_TEST
 
-START_TEST(two_servers_that_call_each_other)
-{
+START_TEST(two_servers_that_call_each_other) {
     expect(calls_on(0, 1), DRIVER_BLOCKED);
     ax_handle reply = takes(servers[1], endpoints[1], 1);
     expect(calls_on(1, 0), AX_ERR_DEADLOCK);
@@ -46,8 +42,7 @@ START_TEST(two_servers_that_call_each_other)
 }
 END_TEST
 
-START_TEST(three_servers_in_a_circle)
-{
+START_TEST(three_servers_in_a_circle) {
     expect(calls_on(0, 1), DRIVER_BLOCKED);
     takes(servers[1], endpoints[1], 1);
     expect(calls_on(1, 2), DRIVER_BLOCKED);
@@ -57,16 +52,14 @@ START_TEST(three_servers_in_a_circle)
 }
 END_TEST
 
-START_TEST(a_circle_of_calls_that_nobody_received)
-{
+START_TEST(a_circle_of_calls_that_nobody_received) {
     expect(calls_on(0, 1), DRIVER_BLOCKED);
     expect(calls_on(1, 2), DRIVER_BLOCKED); /* without having received the first */
     expect(calls_on(2, 0), AX_ERR_DEADLOCK);
 }
 END_TEST
 
-START_TEST(it_goes_away_with_the_call)
-{
+START_TEST(it_goes_away_with_the_call) {
     expect(calls_on(0, 1), DRIVER_BLOCKED);
     ax_handle reply = takes(servers[1], endpoints[1], 1);
     expect(calls_on(1, 0), AX_ERR_DEADLOCK);
@@ -75,8 +68,7 @@ START_TEST(it_goes_away_with_the_call)
 }
 END_TEST
 
-START_TEST(a_call_kept_parked_may_be_waited_for)
-{
+START_TEST(a_call_kept_parked_may_be_waited_for) {
     /* The answer from below: the upper server calls up against the order while it parks. */
     expect(calls_on(0, 1), DRIVER_BLOCKED);
     takes(servers[1], endpoints[1], 1);
@@ -87,8 +79,7 @@ START_TEST(a_call_kept_parked_may_be_waited_for)
 }
 END_TEST
 
-START_TEST(a_second_thread_can_take_the_call)
-{
+START_TEST(a_second_thread_can_take_the_call) {
     struct thread *helper = driver_thread(servers[0]->process);
     has_nothing(helper, endpoints[0]);
     expect(calls_on(0, 1), DRIVER_BLOCKED);
@@ -100,8 +91,7 @@ START_TEST(a_second_thread_can_take_the_call)
 }
 END_TEST
 
-START_TEST(a_thread_that_waits_for_something_else_may_take_it_yet)
-{
+START_TEST(a_thread_that_waits_for_something_else_may_take_it_yet) {
     struct thread *helper = driver_thread(servers[0]->process);
     has_nothing(helper, endpoints[0]);
     expect(kcall(helper, AX_CALL_OBJECT_WAIT_MANY, 0, AX_TIME_NEVER), DRIVER_BLOCKED);
@@ -111,8 +101,7 @@ START_TEST(a_thread_that_waits_for_something_else_may_take_it_yet)
 }
 END_TEST
 
-START_TEST(a_server_with_two_threads_calls_itself)
-{
+START_TEST(a_server_with_two_threads_calls_itself) {
     struct thread *helper = driver_thread(servers[0]->process);
     waits(helper, endpoints[0]);
     expect(calls_on(0, 0), DRIVER_BLOCKED);
@@ -122,8 +111,7 @@ START_TEST(a_server_with_two_threads_calls_itself)
 }
 END_TEST
 
-START_TEST(all_threads_of_an_endpoint_wait_for_the_caller)
-{
+START_TEST(all_threads_of_an_endpoint_wait_for_the_caller) {
     struct thread *helper = driver_thread(servers[0]->process);
     has_nothing(helper, endpoints[0]);
     expect(calls_on(0, 1), DRIVER_BLOCKED);
@@ -133,8 +121,7 @@ START_TEST(all_threads_of_an_endpoint_wait_for_the_caller)
 }
 END_TEST
 
-START_TEST(the_last_of_several_threads_closes_the_circle)
-{
+START_TEST(the_last_of_several_threads_closes_the_circle) {
     /* Server 1 waits for server 0, of which one thread is free; now that calls server 1, too. */
     struct thread *helper = driver_thread(servers[0]->process);
     has_nothing(helper, endpoints[0]);
@@ -148,16 +135,14 @@ START_TEST(the_last_of_several_threads_closes_the_circle)
 }
 END_TEST
 
-START_TEST(an_endpoint_without_a_server_is_no_circle)
-{
+START_TEST(an_endpoint_without_a_server_is_no_circle) {
     ax_handle fresh_endpoint = endpoint_for(servers[0]);
     ax_handle own = session_for(servers[0], fresh_endpoint, 1, servers[0]->process);
     expect(call(servers[0], own, 1), DRIVER_BLOCKED); /* nobody has ever received there */
 }
 END_TEST
 
-START_TEST(a_thread_that_went_elsewhere_does_not_serve_any_more)
-{
+START_TEST(a_thread_that_went_elsewhere_does_not_serve_any_more) {
     ax_handle elsewhere = endpoint_for(servers[0]);
     has_nothing(servers[0], elsewhere);
     expect(calls_on(0, 0), DRIVER_BLOCKED);
@@ -165,8 +150,7 @@ START_TEST(a_thread_that_went_elsewhere_does_not_serve_any_more)
 END_TEST
 
 /* Twenty servers, each calling the next: the cycle that the last would close is seen. */
-START_TEST(a_long_circle)
-{
+START_TEST(a_long_circle) {
     enum { LENGTH = 20 };
     struct thread *chain[LENGTH];
     ax_handle ends[LENGTH];
@@ -184,8 +168,7 @@ START_TEST(a_long_circle)
 }
 END_TEST
 
-void ipc_deadlock_tests(Suite *suite)
-{
+void ipc_deadlock_tests(Suite *suite) {
     TCase *tcase = tcase_create("ipc_deadlock");
     tcase_add_checked_fixture(tcase, deadlock_start, ipc_stop);
     suite_add_tcase(suite, tcase);

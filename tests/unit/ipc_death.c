@@ -2,8 +2,7 @@
 /* Servers that die: calls survive, and one that kills does not kill for ever. */
 #include "ipc_tests.h"
 
-START_TEST(a_call_is_delivered_again_as_it_was)
-{
+START_TEST(a_call_is_delivered_again_as_it_was) {
     keep();
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     struct ax_ipc *ipc = fresh(world.one);
@@ -35,8 +34,7 @@ START_TEST(a_call_is_delivered_again_as_it_was)
 }
 END_TEST
 
-START_TEST(calls_come_back_in_the_order_they_were_received)
-{
+START_TEST(calls_come_back_in_the_order_they_were_received) {
     struct thread *callers[5];
     static const uint8_t priorities[5] = {16, 17, 18, 20, 22};
     keep();
@@ -56,8 +54,7 @@ START_TEST(calls_come_back_in_the_order_they_were_received)
 }
 END_TEST
 
-START_TEST(calls_come_back_twice_in_the_same_order)
-{
+START_TEST(calls_come_back_twice_in_the_same_order) {
     keep();
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -73,8 +70,7 @@ START_TEST(calls_come_back_twice_in_the_same_order)
 }
 END_TEST
 
-START_TEST(another_server_takes_over_at_once)
-{
+START_TEST(another_server_takes_over_at_once) {
     struct thread *third = new_thread(16);
     ax_handle theirs = driver_copy(world.server, world.endpoint, third->process, AX_RIGHT_ALL);
     calls(world.one, world.session, 1);
@@ -88,8 +84,7 @@ START_TEST(another_server_takes_over_at_once)
 }
 END_TEST
 
-START_TEST(redelivered_calls_are_counted)
-{
+START_TEST(redelivered_calls_are_counted) {
     keep();
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -101,8 +96,7 @@ START_TEST(redelivered_calls_are_counted)
 }
 END_TEST
 
-START_TEST(calls_to_an_endpoint_that_nobody_kept_end)
-{
+START_TEST(calls_to_an_endpoint_that_nobody_kept_end) {
     struct thread *three = driver_thread(world.client);
     calls(world.one, world.session, 1);
     calls(world.two, world.session, 2);
@@ -115,8 +109,7 @@ START_TEST(calls_to_an_endpoint_that_nobody_kept_end)
 }
 END_TEST
 
-START_TEST(closing_the_endpoint_leaves_received_calls_to_be_answered)
-{
+START_TEST(closing_the_endpoint_leaves_received_calls_to_be_answered) {
     calls(world.one, world.session, 1);
     calls(world.two, world.session, 2);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
@@ -128,8 +121,7 @@ START_TEST(closing_the_endpoint_leaves_received_calls_to_be_answered)
 }
 END_TEST
 
-START_TEST(a_kept_endpoint_queues_calls_without_a_server)
-{
+START_TEST(a_kept_endpoint_queues_calls_without_a_server) {
     keep();
     end(world.server, AX_CAUSE_KILLED);
     calls(world.one, world.session, 1);
@@ -140,8 +132,7 @@ START_TEST(a_kept_endpoint_queues_calls_without_a_server)
 }
 END_TEST
 
-START_TEST(a_handle_that_may_not_receive_does_not_keep_an_endpoint)
-{
+START_TEST(a_handle_that_may_not_receive_does_not_keep_an_endpoint) {
     driver_copy(world.server, world.endpoint, driver_root(), AX_RIGHT_ALL & ~AX_RIGHT_RECEIVE);
     calls(world.one, world.session, 1);
     end(world.server, AX_CAUSE_KILLED);
@@ -149,8 +140,7 @@ START_TEST(a_handle_that_may_not_receive_does_not_keep_an_endpoint)
 }
 END_TEST
 
-START_TEST(a_waiting_receiver_is_told_that_its_endpoint_is_gone)
-{
+START_TEST(a_waiting_receiver_is_told_that_its_endpoint_is_gone) {
     waits(world.sam, world.endpoint);
     must_close(world.sue, world.endpoint);
     expect(driver_answer(world.sam), AX_ERR_PEER_CLOSED);
@@ -160,8 +150,7 @@ END_TEST
 
 /* ---- Poisoned calls -------------------------------------------------------------------------- */
 
-START_TEST(a_call_that_kills_two_servers_is_faulted)
-{
+START_TEST(a_call_that_kills_two_servers_is_faulted) {
     keep();
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -179,8 +168,7 @@ START_TEST(a_call_that_kills_two_servers_is_faulted)
 }
 END_TEST
 
-START_TEST(a_parked_call_is_not_to_blame)
-{
+START_TEST(a_parked_call_is_not_to_blame) {
     keep();
     calls(world.one, world.session, 1);
     calls(world.two, world.session, 2);
@@ -199,8 +187,7 @@ START_TEST(a_parked_call_is_not_to_blame)
 }
 END_TEST
 
-START_TEST(a_call_taken_up_again_is_to_blame)
-{
+START_TEST(a_call_taken_up_again_is_to_blame) {
     keep();
     calls(world.one, world.session, 1);
     for (unsigned i = 0; i < 2; i++) {
@@ -214,8 +201,7 @@ START_TEST(a_call_taken_up_again_is_to_blame)
 }
 END_TEST
 
-START_TEST(a_kill_from_outside_is_not_the_calls_doing)
-{
+START_TEST(a_kill_from_outside_is_not_the_calls_doing) {
     static const enum ax_cause causes[] = {AX_CAUSE_KILLED, AX_CAUSE_EXIT};
     keep();
     calls(world.one, world.session, 1);
@@ -228,8 +214,7 @@ START_TEST(a_kill_from_outside_is_not_the_calls_doing)
 }
 END_TEST
 
-START_TEST(a_server_that_hangs_counts_like_one_that_faults)
-{
+START_TEST(a_server_that_hangs_counts_like_one_that_faults) {
     keep();
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -242,8 +227,7 @@ START_TEST(a_server_that_hangs_counts_like_one_that_faults)
 }
 END_TEST
 
-START_TEST(a_bounce_without_a_personality_counts_like_a_fault)
-{
+START_TEST(a_bounce_without_a_personality_counts_like_a_fault) {
     keep();
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -255,8 +239,7 @@ START_TEST(a_bounce_without_a_personality_counts_like_a_fault)
 }
 END_TEST
 
-START_TEST(all_that_is_served_when_one_thread_faults_counts)
-{
+START_TEST(all_that_is_served_when_one_thread_faults_counts) {
     keep();
     calls(world.one, world.session, 1);
     calls(world.two, world.session, 2);
@@ -269,8 +252,7 @@ START_TEST(all_that_is_served_when_one_thread_faults_counts)
 }
 END_TEST
 
-START_TEST(a_server_that_exits_gives_its_calls_back)
-{
+START_TEST(a_server_that_exits_gives_its_calls_back) {
     keep();
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -280,8 +262,7 @@ START_TEST(a_server_that_exits_gives_its_calls_back)
 }
 END_TEST
 
-START_TEST(a_thread_that_exits_leaves_its_call_parked)
-{
+START_TEST(a_thread_that_exits_leaves_its_call_parked) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     expect(kcall(world.sam, AX_CALL_THREAD_EXIT, 0, 0), DRIVER_ENDED);
@@ -291,8 +272,7 @@ START_TEST(a_thread_that_exits_leaves_its_call_parked)
 }
 END_TEST
 
-START_TEST(a_call_in_a_stash_of_the_caller_survives_with_it)
-{
+START_TEST(a_call_in_a_stash_of_the_caller_survives_with_it) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     must_close(world.two, world.session);
@@ -303,8 +283,7 @@ START_TEST(a_call_in_a_stash_of_the_caller_survives_with_it)
 }
 END_TEST
 
-START_TEST(a_dead_callers_queued_call_is_withdrawn)
-{
+START_TEST(a_dead_callers_queued_call_is_withdrawn) {
     calls(world.one, world.session, 1);
     end(world.client, AX_CAUSE_KILLED);
     expect(receive(world.sam, world.endpoint), AX_OK);
@@ -313,8 +292,7 @@ START_TEST(a_dead_callers_queued_call_is_withdrawn)
 }
 END_TEST
 
-START_TEST(a_call_whose_caller_died_is_not_delivered_again)
-{
+START_TEST(a_call_whose_caller_died_is_not_delivered_again) {
     keep();
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -327,8 +305,7 @@ START_TEST(a_call_whose_caller_died_is_not_delivered_again)
 }
 END_TEST
 
-START_TEST(both_ends_die_of_one_another)
-{
+START_TEST(both_ends_die_of_one_another) {
     keep();
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -339,8 +316,7 @@ START_TEST(both_ends_die_of_one_another)
 }
 END_TEST
 
-void ipc_death_tests(Suite *suite)
-{
+void ipc_death_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "ipc_death");
     tcase_add_test(tcase, a_call_is_delivered_again_as_it_was);
     tcase_add_test(tcase, calls_come_back_in_the_order_they_were_received);

@@ -6,21 +6,18 @@ static ax_handle back;   /* an endpoint of sue's, in a process of its own */
 static ax_handle onward; /* the server's session to it, badge 70 */
 static struct thread *second;
 
-static void forward_start(void)
-{
+static void forward_start(void) {
     ipc_start();
     second = new_thread(16);
     back = endpoint_for(second);
     onward = session_for(second, back, 70, world.server);
 }
 
-static ax_result forward(struct thread *thread, ax_handle reply, ax_handle session)
-{
+static ax_result forward(struct thread *thread, ax_handle reply, ax_handle session) {
     return kcall(thread, AX_CALL_FORWARD, reply, session);
 }
 
-START_TEST(a_forwarded_call_arrives_as_it_came)
-{
+START_TEST(a_forwarded_call_arrives_as_it_came) {
     struct ax_ipc *ipc = fresh(world.one);
     ipc->message.operation = 1;
     ipc->message.word_count = 1;
@@ -41,8 +38,7 @@ START_TEST(a_forwarded_call_arrives_as_it_came)
 }
 END_TEST
 
-START_TEST(it_is_delivered_to_one_who_waits)
-{
+START_TEST(it_is_delivered_to_one_who_waits) {
     waits(second, back);
     calls(world.one, world.session, 1);
     expect(forward(world.sam, takes(world.sam, world.endpoint, 1), onward), AX_OK);
@@ -51,8 +47,7 @@ START_TEST(it_is_delivered_to_one_who_waits)
 }
 END_TEST
 
-START_TEST(the_forwarder_serves_it_no_more)
-{
+START_TEST(the_forwarder_serves_it_no_more) {
     calls(world.one, world.session, 1);
     expect(forward(world.sam, takes(world.sam, world.endpoint, 1), onward), AX_OK);
     ck_assert_ptr_null(world.sam->serving);
@@ -63,8 +58,7 @@ START_TEST(the_forwarder_serves_it_no_more)
 }
 END_TEST
 
-START_TEST(handles_go_along)
-{
+START_TEST(handles_go_along) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     struct ax_ipc *ipc = fresh(world.one);
     ipc->message.handle_count = 1;
@@ -83,8 +77,7 @@ START_TEST(handles_go_along)
 }
 END_TEST
 
-START_TEST(the_first_session_may_close_meanwhile)
-{
+START_TEST(the_first_session_may_close_meanwhile) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     must_close(world.two, world.session);
@@ -96,8 +89,7 @@ START_TEST(the_first_session_may_close_meanwhile)
 }
 END_TEST
 
-START_TEST(the_second_session_stays_open_for_the_call)
-{
+START_TEST(the_second_session_stays_open_for_the_call) {
     calls(world.one, world.session, 1);
     expect(forward(world.sam, takes(world.sam, world.endpoint, 1), onward), AX_OK);
     must_close(world.sam, onward);
@@ -109,8 +101,7 @@ START_TEST(the_second_session_stays_open_for_the_call)
 }
 END_TEST
 
-START_TEST(it_is_passed_on_to_ones_own_endpoint)
-{
+START_TEST(it_is_passed_on_to_ones_own_endpoint) {
     ax_handle own = session_for(world.sam, world.endpoint, 8, world.server);
     calls(world.one, world.session, 1);
     expect(forward(world.sam, takes(world.sam, world.endpoint, 1), own), AX_OK);
@@ -121,8 +112,7 @@ START_TEST(it_is_passed_on_to_ones_own_endpoint)
 }
 END_TEST
 
-START_TEST(a_dead_caller_is_told)
-{
+START_TEST(a_dead_caller_is_told) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     end(world.client, AX_CAUSE_KILLED);
@@ -131,8 +121,7 @@ START_TEST(a_dead_caller_is_told)
 }
 END_TEST
 
-START_TEST(an_endpoint_that_is_gone_takes_nothing)
-{
+START_TEST(an_endpoint_that_is_gone_takes_nothing) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     must_close(second, back);
@@ -142,8 +131,7 @@ START_TEST(an_endpoint_that_is_gone_takes_nothing)
 }
 END_TEST
 
-START_TEST(the_session_must_be_one_to_call)
-{
+START_TEST(the_session_must_be_one_to_call) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     ax_handle weak = weaken(world.sam, onward, AX_RIGHT_ALL & ~AX_RIGHT_CALL);
@@ -159,8 +147,7 @@ START_TEST(the_session_must_be_one_to_call)
 }
 END_TEST
 
-START_TEST(it_would_close_a_cycle)
-{
+START_TEST(it_would_close_a_cycle) {
     /* second calls the server, which passes the call back to it. */
     ax_handle forth = session_for(world.sam, world.endpoint, 8, second->process);
     has_nothing(second, back);
@@ -174,8 +161,7 @@ START_TEST(it_would_close_a_cycle)
 }
 END_TEST
 
-START_TEST(the_first_servers_deaths_are_forgotten)
-{
+START_TEST(the_first_servers_deaths_are_forgotten) {
     keep();
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -195,8 +181,7 @@ START_TEST(the_first_servers_deaths_are_forgotten)
 }
 END_TEST
 
-START_TEST(an_interrupt_asked_for_before_is_told_with_it)
-{
+START_TEST(an_interrupt_asked_for_before_is_told_with_it) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     interrupt(world.one);
@@ -207,8 +192,7 @@ START_TEST(an_interrupt_asked_for_before_is_told_with_it)
 }
 END_TEST
 
-START_TEST(an_interrupt_does_not_withdraw_what_a_server_has_passed_on)
-{
+START_TEST(an_interrupt_does_not_withdraw_what_a_server_has_passed_on) {
     calls(world.one, world.session, 1);
     expect(forward(world.sam, takes(world.sam, world.endpoint, 1), onward), AX_OK);
     interrupt(world.one);
@@ -218,8 +202,7 @@ START_TEST(an_interrupt_does_not_withdraw_what_a_server_has_passed_on)
 }
 END_TEST
 
-void ipc_forward_tests(Suite *suite)
-{
+void ipc_forward_tests(Suite *suite) {
     TCase *tcase = tcase_create("ipc_forward");
     tcase_add_checked_fixture(tcase, forward_start, ipc_stop);
     suite_add_tcase(suite, tcase);

@@ -5,16 +5,14 @@
 #define EVENT_RIGHTS (AX_RIGHT_WAIT | AX_RIGHT_COPY)
 
 /* A call with one handle; it blocks. */
-static void sends(struct thread *caller, ax_handle handle, uint32_t rights)
-{
+static void sends(struct thread *caller, ax_handle handle, uint32_t rights) {
     struct ax_ipc *ipc = fresh(caller);
     ipc->message.handle_count = 1;
     ipc->message.handles[0] = (struct ax_message_handle){.handle = handle, .rights = rights};
     expect(call_again(caller, world.session), DRIVER_BLOCKED);
 }
 
-static ax_result send_to(struct thread *caller, ax_handle handle, uint32_t rights)
-{
+static ax_result send_to(struct thread *caller, ax_handle handle, uint32_t rights) {
     struct ax_ipc *ipc = fresh(caller);
     ipc->message.handle_count = 1;
     ipc->message.handles[0] = (struct ax_message_handle){.handle = handle, .rights = rights};
@@ -22,8 +20,7 @@ static ax_result send_to(struct thread *caller, ax_handle handle, uint32_t right
 }
 
 /* Receives a call, taking up to so many handles. */
-static ax_result accepts(struct thread *thread, uint32_t count)
-{
+static ax_result accepts(struct thread *thread, uint32_t count) {
     struct ax_ipc *ipc = fresh(thread);
     ipc->receive_deadline_ns = NOW;
     ipc->accept = count;
@@ -31,24 +28,21 @@ static ax_result accepts(struct thread *thread, uint32_t count)
 }
 
 static ax_result answer_with(struct thread *thread, ax_handle reply, ax_handle handle,
-                             uint32_t rights)
-{
+                             uint32_t rights) {
     struct ax_ipc *ipc = fresh(thread);
     ipc->message.handle_count = 1;
     ipc->message.handles[0] = (struct ax_message_handle){.handle = handle, .rights = rights};
     return kcall(thread, AX_CALL_REPLY_RECEIVE, reply, 0);
 }
 
-static uint32_t rights_of(struct process *process, ax_handle handle)
-{
+static uint32_t rights_of(struct process *process, ax_handle handle) {
     struct object *object;
     uint32_t rights = 0;
     expect(handle_lookup_rights(process, handle, AX_TYPE_NONE, 0, &object, &rights), AX_OK);
     return rights;
 }
 
-START_TEST(a_copy_arrives_with_the_rights_asked_for)
-{
+START_TEST(a_copy_arrives_with_the_rights_asked_for) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     sends(world.one, event, EVENT_RIGHTS);
     expect(accepts(world.sam, 1), AX_OK);
@@ -63,8 +57,7 @@ START_TEST(a_copy_arrives_with_the_rights_asked_for)
 }
 END_TEST
 
-START_TEST(rights_do_not_grow_on_the_way)
-{
+START_TEST(rights_do_not_grow_on_the_way) {
     ax_handle weak =
         weaken(world.one, make(world.one, AX_TYPE_EVENT), AX_RIGHT_COPY | AX_RIGHT_SIGNAL);
     sends(world.one, weak, AX_RIGHT_ALL);
@@ -73,8 +66,7 @@ START_TEST(rights_do_not_grow_on_the_way)
 }
 END_TEST
 
-START_TEST(four_handles_arrive_in_order)
-{
+START_TEST(four_handles_arrive_in_order) {
     ax_handle events[4];
     struct ax_ipc *ipc;
     for (unsigned i = 0; i < 4; i++)
@@ -91,8 +83,7 @@ START_TEST(four_handles_arrive_in_order)
 }
 END_TEST
 
-START_TEST(a_moved_handle_leaves_at_the_answer)
-{
+START_TEST(a_moved_handle_leaves_at_the_answer) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     sends(world.one, event, AX_RIGHT_ALL | AX_HANDLE_MOVE);
     ck_assert(is_handle(world.client, event));
@@ -106,8 +97,7 @@ START_TEST(a_moved_handle_leaves_at_the_answer)
 }
 END_TEST
 
-START_TEST(a_moved_handle_stays_when_the_call_is_dropped)
-{
+START_TEST(a_moved_handle_stays_when_the_call_is_dropped) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     sends(world.one, event, AX_RIGHT_ALL | AX_HANDLE_MOVE);
     expect(accepts(world.sam, 1), AX_OK);
@@ -117,8 +107,7 @@ START_TEST(a_moved_handle_stays_when_the_call_is_dropped)
 }
 END_TEST
 
-START_TEST(a_moved_handle_stays_when_the_call_is_withdrawn)
-{
+START_TEST(a_moved_handle_stays_when_the_call_is_withdrawn) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     sends(world.one, event, AX_RIGHT_ALL | AX_HANDLE_MOVE);
     interrupt(world.one);
@@ -127,8 +116,7 @@ START_TEST(a_moved_handle_stays_when_the_call_is_withdrawn)
 }
 END_TEST
 
-START_TEST(a_handle_closed_meanwhile_arrives_all_the_same)
-{
+START_TEST(a_handle_closed_meanwhile_arrives_all_the_same) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     sends(world.one, event, AX_RIGHT_ALL | AX_HANDLE_MOVE);
     must_close(world.two, event);
@@ -142,8 +130,7 @@ START_TEST(a_handle_closed_meanwhile_arrives_all_the_same)
 }
 END_TEST
 
-START_TEST(the_same_handle_is_moved_twice)
-{
+START_TEST(the_same_handle_is_moved_twice) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     struct ax_ipc *ipc = fresh(world.one);
     ipc->message.handle_count = 2;
@@ -158,8 +145,7 @@ START_TEST(the_same_handle_is_moved_twice)
 }
 END_TEST
 
-START_TEST(a_session_moves_itself_away)
-{
+START_TEST(a_session_moves_itself_away) {
     sends(world.one, world.session, AX_RIGHT_ALL | AX_HANDLE_MOVE);
     expect(accepts(world.sam, 1), AX_OK);
     ax_handle got = message(world.sam)->handles[0].handle;
@@ -173,8 +159,7 @@ START_TEST(a_session_moves_itself_away)
 }
 END_TEST
 
-START_TEST(sending_needs_the_right_to_copy_or_move)
-{
+START_TEST(sending_needs_the_right_to_copy_or_move) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle no_copy = weaken(world.one, event, AX_RIGHT_ALL & ~AX_RIGHT_COPY);
     ax_handle no_move = weaken(world.one, event, AX_RIGHT_ALL & ~AX_RIGHT_MOVE);
@@ -187,8 +172,7 @@ START_TEST(sending_needs_the_right_to_copy_or_move)
 }
 END_TEST
 
-START_TEST(replies_are_not_sent)
-{
+START_TEST(replies_are_not_sent) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     ax_handle theirs = session_for(world.sam, world.endpoint, 8, world.server);
@@ -201,8 +185,7 @@ START_TEST(replies_are_not_sent)
 }
 END_TEST
 
-START_TEST(more_handles_than_the_receiver_takes_are_refused)
-{
+START_TEST(more_handles_than_the_receiver_takes_are_refused) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     sends(world.one, event, AX_RIGHT_ALL | AX_HANDLE_MOVE);
     expect(accepts(world.sam, 0), AX_ERR_TIMEOUT);
@@ -214,8 +197,7 @@ START_TEST(more_handles_than_the_receiver_takes_are_refused)
 }
 END_TEST
 
-START_TEST(the_next_call_follows_one_that_was_refused)
-{
+START_TEST(the_next_call_follows_one_that_was_refused) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     sends(world.one, event, AX_RIGHT_ALL);
     calls(world.two, world.session, 2);
@@ -224,8 +206,7 @@ START_TEST(the_next_call_follows_one_that_was_refused)
 }
 END_TEST
 
-START_TEST(a_crowd_that_is_refused_is_worked_off_in_portions)
-{
+START_TEST(a_crowd_that_is_refused_is_worked_off_in_portions) {
     enum { COUNT = 200 };
     struct thread *callers[COUNT];
     struct process *crowd = driver_process();
@@ -245,8 +226,7 @@ START_TEST(a_crowd_that_is_refused_is_worked_off_in_portions)
 }
 END_TEST
 
-START_TEST(a_receiver_accepts_four_at_most)
-{
+START_TEST(a_receiver_accepts_four_at_most) {
     expect(accepts(world.sam, 5), AX_ERR_ARGUMENT);
     expect(accepts(world.sam, 4), AX_ERR_TIMEOUT);
 }
@@ -254,15 +234,13 @@ END_TEST
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
-static ax_handle accepting_call(uint32_t count)
-{
+static ax_handle accepting_call(uint32_t count) {
     fresh(world.one)->accept = count;
     expect(call_again(world.one, world.session), DRIVER_BLOCKED);
     return takes(world.sam, world.endpoint, 0);
 }
 
-START_TEST(an_answer_brings_handles)
-{
+START_TEST(an_answer_brings_handles) {
     ax_handle reply = accepting_call(1);
     ax_handle event = make(world.sam, AX_TYPE_EVENT);
     expect(answer_with(world.sam, reply, event, EVENT_RIGHTS), AX_OK);
@@ -273,8 +251,7 @@ START_TEST(an_answer_brings_handles)
 }
 END_TEST
 
-START_TEST(an_answer_moves_handles)
-{
+START_TEST(an_answer_moves_handles) {
     ax_handle reply = accepting_call(2);
     ax_handle event = make(world.sam, AX_TYPE_EVENT);
     expect(answer_with(world.sam, reply, event, AX_RIGHT_ALL | AX_HANDLE_MOVE), AX_OK);
@@ -283,8 +260,7 @@ START_TEST(an_answer_moves_handles)
 }
 END_TEST
 
-START_TEST(an_answer_brings_no_more_than_was_accepted)
-{
+START_TEST(an_answer_brings_no_more_than_was_accepted) {
     ax_handle reply = accepting_call(0);
     ax_handle event = make(world.sam, AX_TYPE_EVENT);
     expect(answer_with(world.sam, reply, event, AX_RIGHT_ALL | AX_HANDLE_MOVE), AX_ERR_ACCEPT);
@@ -295,8 +271,7 @@ START_TEST(an_answer_brings_no_more_than_was_accepted)
 }
 END_TEST
 
-START_TEST(an_answer_with_a_bad_handle_is_none)
-{
+START_TEST(an_answer_with_a_bad_handle_is_none) {
     ax_handle reply = accepting_call(4);
     ax_handle event = make(world.sam, AX_TYPE_EVENT);
     ax_handle no_copy = weaken(world.sam, event, AX_RIGHT_ALL & ~AX_RIGHT_COPY);
@@ -308,8 +283,7 @@ START_TEST(an_answer_with_a_bad_handle_is_none)
 }
 END_TEST
 
-START_TEST(the_last_receiver_moves_to_the_caller)
-{
+START_TEST(the_last_receiver_moves_to_the_caller) {
     ax_handle reply = accepting_call(1);
     expect(answer_with(world.sam, reply, world.endpoint, AX_RIGHT_ALL | AX_HANDLE_MOVE), AX_OK);
     ax_handle theirs = message(world.one)->handles[0].handle;
@@ -320,8 +294,7 @@ START_TEST(the_last_receiver_moves_to_the_caller)
 }
 END_TEST
 
-START_TEST(room_is_reserved_before_the_call_is_sent)
-{
+START_TEST(room_is_reserved_before_the_call_is_sent) {
     uint32_t promised = world.client->handles.promised;
     fresh(world.one)->accept = 4;
     expect(call_again(world.one, world.session), DRIVER_BLOCKED);
@@ -332,8 +305,7 @@ START_TEST(room_is_reserved_before_the_call_is_sent)
 }
 END_TEST
 
-void ipc_handles_tests(Suite *suite)
-{
+void ipc_handles_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "ipc_handles");
     tcase_add_test(tcase, a_copy_arrives_with_the_rights_asked_for);
     tcase_add_test(tcase, rights_do_not_grow_on_the_way);

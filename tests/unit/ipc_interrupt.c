@@ -3,19 +3,16 @@
 #include "ipc_tests.h"
 
 /* A call with a deadline in `ns`. */
-static void calls_for(struct thread *caller, uint64_t ns)
-{
+static void calls_for(struct thread *caller, uint64_t ns) {
     fresh(caller)->deadline_ns = hal_time_ns() + ns;
     expect(call_again(caller, world.session), DRIVER_BLOCKED);
 }
 
-static void take_interrupt(struct thread *thread)
-{
+static void take_interrupt(struct thread *thread) {
     expect(kcall(thread, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_TAKE, 0), 1);
 }
 
-START_TEST(a_call_not_received_is_withdrawn)
-{
+START_TEST(a_call_not_received_is_withdrawn) {
     calls(world.one, world.session, 1);
     interrupt(world.one);
     expect(driver_answer(world.one), AX_ERR_INTERRUPTED);
@@ -26,8 +23,7 @@ START_TEST(a_call_not_received_is_withdrawn)
 }
 END_TEST
 
-START_TEST(an_interrupt_is_sticky)
-{
+START_TEST(an_interrupt_is_sticky) {
     interrupt(world.one);
     waits(world.sam, world.endpoint);
     expect(call(world.one, world.session, 1), AX_ERR_INTERRUPTED);
@@ -39,8 +35,7 @@ START_TEST(an_interrupt_is_sticky)
 }
 END_TEST
 
-START_TEST(an_interrupt_that_withdrew_a_call_stays_pending)
-{
+START_TEST(an_interrupt_that_withdrew_a_call_stays_pending) {
     calls(world.one, world.session, 1);
     interrupt(world.one);
     expect(driver_answer(world.one), AX_ERR_INTERRUPTED);
@@ -49,8 +44,7 @@ START_TEST(an_interrupt_that_withdrew_a_call_stays_pending)
 }
 END_TEST
 
-START_TEST(the_server_of_a_received_call_is_told)
-{
+START_TEST(the_server_of_a_received_call_is_told) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     struct ax_call_id id = message(world.sam)->id;
@@ -67,8 +61,7 @@ START_TEST(the_server_of_a_received_call_is_told)
 }
 END_TEST
 
-START_TEST(a_busy_server_is_told_when_it_receives)
-{
+START_TEST(a_busy_server_is_told_when_it_receives) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     interrupt(world.one);
@@ -80,8 +73,7 @@ START_TEST(a_busy_server_is_told_when_it_receives)
 }
 END_TEST
 
-START_TEST(a_server_is_told_once)
-{
+START_TEST(a_server_is_told_once) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     interrupt(world.one);
@@ -93,8 +85,7 @@ START_TEST(a_server_is_told_once)
 }
 END_TEST
 
-START_TEST(an_answered_call_is_told_no_more)
-{
+START_TEST(an_answered_call_is_told_no_more) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     interrupt(world.one);
@@ -103,8 +94,7 @@ START_TEST(an_answered_call_is_told_no_more)
 }
 END_TEST
 
-START_TEST(any_receiver_of_the_process_is_told)
-{
+START_TEST(any_receiver_of_the_process_is_told) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     waits(world.sue, world.endpoint);
@@ -113,8 +103,7 @@ START_TEST(any_receiver_of_the_process_is_told)
 }
 END_TEST
 
-START_TEST(a_receiver_of_another_process_is_not_told)
-{
+START_TEST(a_receiver_of_another_process_is_not_told) {
     struct thread *third = new_thread(16);
     ax_handle theirs = driver_copy(world.server, world.endpoint, third->process, AX_RIGHT_ALL);
     calls(world.one, world.session, 1);
@@ -127,8 +116,7 @@ START_TEST(a_receiver_of_another_process_is_not_told)
 }
 END_TEST
 
-START_TEST(a_thread_that_receives_elsewhere_is_told_of_it)
-{
+START_TEST(a_thread_that_receives_elsewhere_is_told_of_it) {
     ax_handle second = endpoint_for(world.sam);
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
@@ -139,8 +127,7 @@ START_TEST(a_thread_that_receives_elsewhere_is_told_of_it)
 }
 END_TEST
 
-START_TEST(the_caller_dies_before_the_server_was_told)
-{
+START_TEST(the_caller_dies_before_the_server_was_told) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     interrupt(world.one);
@@ -153,8 +140,7 @@ END_TEST
 
 /* ---- Deadlines ------------------------------------------------------------------------------- */
 
-START_TEST(a_deadline_withdraws_what_was_not_received)
-{
+START_TEST(a_deadline_withdraws_what_was_not_received) {
     calls_for(world.one, 1000);
     driver_advance(999);
     is_calling(world.one);
@@ -166,8 +152,7 @@ START_TEST(a_deadline_withdraws_what_was_not_received)
 }
 END_TEST
 
-START_TEST(a_deadline_tells_the_server_of_what_was_received)
-{
+START_TEST(a_deadline_tells_the_server_of_what_was_received) {
     calls_for(world.one, 1000);
     ax_handle reply = takes(world.sam, world.endpoint, 0);
     waits(world.sam, world.endpoint);
@@ -181,8 +166,7 @@ START_TEST(a_deadline_tells_the_server_of_what_was_received)
 }
 END_TEST
 
-START_TEST(a_deadline_is_forgotten_with_the_answer)
-{
+START_TEST(a_deadline_is_forgotten_with_the_answer) {
     calls_for(world.one, 1000);
     ax_handle reply = takes(world.sam, world.endpoint, 0);
     expect(answer(world.sam, reply, 0), AX_OK);
@@ -197,8 +181,7 @@ END_TEST
 /* ---- Calls that come back --------------------------------------------------------------------
  */
 
-START_TEST(what_a_dead_server_had_received_is_not_withdrawn)
-{
+START_TEST(what_a_dead_server_had_received_is_not_withdrawn) {
     keep();
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -214,8 +197,7 @@ START_TEST(what_a_dead_server_had_received_is_not_withdrawn)
 }
 END_TEST
 
-START_TEST(the_deadline_of_a_redelivered_call_is_told_with_it)
-{
+START_TEST(the_deadline_of_a_redelivered_call_is_told_with_it) {
     keep();
     calls_for(world.one, 1000);
     takes(world.sam, world.endpoint, 0);
@@ -228,8 +210,7 @@ START_TEST(the_deadline_of_a_redelivered_call_is_told_with_it)
 }
 END_TEST
 
-START_TEST(a_new_instance_is_told_again_of_what_the_last_one_was)
-{
+START_TEST(a_new_instance_is_told_again_of_what_the_last_one_was) {
     keep();
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
@@ -243,8 +224,7 @@ START_TEST(a_new_instance_is_told_again_of_what_the_last_one_was)
 }
 END_TEST
 
-START_TEST(a_server_that_dies_before_it_is_told_leaves_nothing)
-{
+START_TEST(a_server_that_dies_before_it_is_told_leaves_nothing) {
     keep();
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -257,8 +237,7 @@ START_TEST(a_server_that_dies_before_it_is_told_leaves_nothing)
 }
 END_TEST
 
-void ipc_interrupt_tests(Suite *suite)
-{
+void ipc_interrupt_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "ipc_interrupt");
     tcase_add_test(tcase, a_call_not_received_is_withdrawn);
     tcase_add_test(tcase, an_interrupt_is_sticky);

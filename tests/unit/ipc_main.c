@@ -4,8 +4,7 @@
 
 #include <stdlib.h>
 
-static int run(const char *name, bool slow)
-{
+static int run(const char *name, bool slow) {
     Suite *suite = suite_create(name);
     ipc_set_slow(slow);
     ipc_call_tests(suite);
@@ -28,8 +27,7 @@ static int run(const char *name, bool slow)
     return failed;
 }
 
-int main(void)
-{
+int main(void) {
     int failed = run("ipc, short path on", false);
     failed += run("ipc, short path off", true);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -2,8 +2,7 @@
 /* What is received first. */
 #include "ipc_tests.h"
 
-START_TEST(better_callers_come_first)
-{
+START_TEST(better_callers_come_first) {
     static const uint8_t priorities[4] = {16, 20, 18, 25};
     static const uint64_t order[4] = {3, 1, 2, 0};
     for (unsigned i = 0; i < 4; i++)
@@ -13,8 +12,7 @@ START_TEST(better_callers_come_first)
 }
 END_TEST
 
-START_TEST(equals_come_in_the_order_they_called)
-{
+START_TEST(equals_come_in_the_order_they_called) {
     for (unsigned i = 0; i < 6; i++)
         calls(driver_thread(world.client), world.session, i);
     for (unsigned i = 0; i < 6; i++)
@@ -22,8 +20,7 @@ START_TEST(equals_come_in_the_order_they_called)
 }
 END_TEST
 
-START_TEST(a_queued_caller_that_becomes_better_moves_up)
-{
+START_TEST(a_queued_caller_that_becomes_better_moves_up) {
     struct thread *three = driver_thread_with(world.client, 16, 0);
     calls(world.one, world.session, 1);
     calls(three, world.session, 3);
@@ -34,8 +31,7 @@ START_TEST(a_queued_caller_that_becomes_better_moves_up)
 }
 END_TEST
 
-START_TEST(a_queued_caller_that_becomes_worse_moves_down)
-{
+START_TEST(a_queued_caller_that_becomes_worse_moves_down) {
     struct thread *three = driver_thread_with(world.client, 20, 0);
     calls(three, world.session, 3);
     calls(world.one, world.session, 1);
@@ -46,8 +42,7 @@ START_TEST(a_queued_caller_that_becomes_worse_moves_down)
 }
 END_TEST
 
-START_TEST(all_kinds_come_in_their_order)
-{
+START_TEST(all_kinds_come_in_their_order) {
     ax_handle event = make(world.sue, AX_TYPE_EVENT);
     ax_handle other = session_for(world.sam, world.endpoint, 8, world.client);
     struct thread *three = driver_thread(world.client);
@@ -85,8 +80,7 @@ START_TEST(all_kinds_come_in_their_order)
 }
 END_TEST
 
-START_TEST(the_thread_that_waited_longest_receives_first)
-{
+START_TEST(the_thread_that_waited_longest_receives_first) {
     waits(world.sue, world.endpoint);
     waits(world.sam, world.endpoint);
     calls(world.one, world.session, 1);
@@ -96,8 +90,7 @@ START_TEST(the_thread_that_waited_longest_receives_first)
 }
 END_TEST
 
-START_TEST(pending_is_told_as_long_as_there_is_something)
-{
+START_TEST(pending_is_told_as_long_as_there_is_something) {
     ck_assert_uint_eq(signals_of(world.sam, world.endpoint), 0);
     calls(world.one, world.session, 1);
     calls(world.two, world.session, 2);
@@ -109,8 +102,7 @@ START_TEST(pending_is_told_as_long_as_there_is_something)
 }
 END_TEST
 
-START_TEST(pending_ends_a_wait)
-{
+START_TEST(pending_ends_a_wait) {
     expect(kcall(world.sue, AX_CALL_OBJECT_WAIT, world.endpoint, AX_SIGNAL_PENDING, AX_TIME_NEVER),
            DRIVER_BLOCKED);
     calls(world.one, world.session, 1);
@@ -118,16 +110,14 @@ START_TEST(pending_ends_a_wait)
 }
 END_TEST
 
-START_TEST(a_call_that_is_withdrawn_is_not_pending)
-{
+START_TEST(a_call_that_is_withdrawn_is_not_pending) {
     calls(world.one, world.session, 1);
     interrupt(world.one);
     ck_assert_uint_eq(signals_of(world.sam, world.endpoint), 0);
 }
 END_TEST
 
-START_TEST(an_endpoint_counts_what_it_has)
-{
+START_TEST(an_endpoint_counts_what_it_has) {
     session_for(world.sam, world.endpoint, 8, world.client);
     must_close(world.one, session_for(world.sam, world.endpoint, 9, world.client));
     calls(world.one, world.session, 1);
@@ -143,8 +133,7 @@ START_TEST(an_endpoint_counts_what_it_has)
 }
 END_TEST
 
-void ipc_order_tests(Suite *suite)
-{
+void ipc_order_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "ipc_order");
     tcase_add_test(tcase, better_callers_come_first);
     tcase_add_test(tcase, equals_come_in_the_order_they_called);

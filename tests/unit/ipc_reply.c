@@ -2,13 +2,11 @@
 /* reply_receive and reply_control: answers in any order, parked calls, errors. */
 #include "ipc_tests.h"
 
-static ax_result control(struct thread *thread, ax_handle reply, uint64_t op)
-{
+static ax_result control(struct thread *thread, ax_handle reply, uint64_t op) {
     return kcall(thread, AX_CALL_REPLY_CONTROL, reply, op, 0, 0);
 }
 
-START_TEST(answers_come_in_any_order)
-{
+START_TEST(answers_come_in_any_order) {
     struct thread *callers[4];
     ax_handle replies[4];
     static const unsigned order[4] = {2, 0, 3, 1};
@@ -24,8 +22,7 @@ START_TEST(answers_come_in_any_order)
 }
 END_TEST
 
-START_TEST(any_thread_of_the_process_may_answer)
-{
+START_TEST(any_thread_of_the_process_may_answer) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     expect(answer(world.sue, reply, 2), AX_OK);
@@ -34,8 +31,7 @@ START_TEST(any_thread_of_the_process_may_answer)
 }
 END_TEST
 
-START_TEST(nobody_else_may_answer)
-{
+START_TEST(nobody_else_may_answer) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     expect(answer(world.two, reply, 2), AX_ERR_HANDLE);
@@ -43,8 +39,7 @@ START_TEST(nobody_else_may_answer)
 }
 END_TEST
 
-START_TEST(an_answer_is_given_once)
-{
+START_TEST(an_answer_is_given_once) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     expect(answer(world.sam, reply, 2), AX_OK);
@@ -53,8 +48,7 @@ START_TEST(an_answer_is_given_once)
 }
 END_TEST
 
-START_TEST(a_closed_reply_answers_dropped)
-{
+START_TEST(a_closed_reply_answers_dropped) {
     calls(world.one, world.session, 1);
     must_close(world.sam, takes(world.sam, world.endpoint, 1));
     expect(driver_answer(world.one), AX_ERR_DROPPED);
@@ -62,8 +56,7 @@ START_TEST(a_closed_reply_answers_dropped)
 }
 END_TEST
 
-START_TEST(a_parked_reply_that_is_closed_answers_dropped)
-{
+START_TEST(a_parked_reply_that_is_closed_answers_dropped) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     waits(world.sam, world.endpoint);
@@ -72,23 +65,20 @@ START_TEST(a_parked_reply_that_is_closed_answers_dropped)
 }
 END_TEST
 
-START_TEST(without_reply_and_endpoint_it_does_nothing)
-{
+START_TEST(without_reply_and_endpoint_it_does_nothing) {
     fresh(world.sam);
     expect(kcall(world.sam, AX_CALL_REPLY_RECEIVE, 0, 0), AX_OK);
 }
 END_TEST
 
-START_TEST(the_reply_must_be_one)
-{
+START_TEST(the_reply_must_be_one) {
     expect(answer(world.sam, world.endpoint, 1), AX_ERR_TYPE);
     expect(answer(world.sam, stale(world.sam), 1), AX_ERR_HANDLE);
     expect(answer(world.sam, 0xffffffff, 1), AX_ERR_HANDLE);
 }
 END_TEST
 
-START_TEST(receiving_needs_an_endpoint_and_the_right)
-{
+START_TEST(receiving_needs_an_endpoint_and_the_right) {
     ax_handle weak = weaken(world.sam, world.endpoint, AX_RIGHT_ALL & ~AX_RIGHT_RECEIVE);
     expect(receive_until(world.sam, weak, NOW), AX_ERR_RIGHTS);
     expect(receive_until(world.sam, make(world.sam, AX_TYPE_QUEUE), NOW), AX_ERR_TYPE);
@@ -97,8 +87,7 @@ START_TEST(receiving_needs_an_endpoint_and_the_right)
 }
 END_TEST
 
-START_TEST(a_bad_endpoint_leaves_the_call_unanswered)
-{
+START_TEST(a_bad_endpoint_leaves_the_call_unanswered) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     expect(answer_receive(world.sam, reply, stale(world.sam), 2), AX_ERR_HANDLE);
@@ -108,8 +97,7 @@ START_TEST(a_bad_endpoint_leaves_the_call_unanswered)
 }
 END_TEST
 
-START_TEST(receive_parameters_are_checked_before_the_answer)
-{
+START_TEST(receive_parameters_are_checked_before_the_answer) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     fresh(world.sam)->buffer_bytes = AX_INLINE_MAX + 1;
@@ -121,8 +109,7 @@ START_TEST(receive_parameters_are_checked_before_the_answer)
 }
 END_TEST
 
-START_TEST(answers_beyond_the_limits_are_refused)
-{
+START_TEST(answers_beyond_the_limits_are_refused) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     fresh(world.sam)->message.word_count = AX_MESSAGE_WORDS + 1;
@@ -136,8 +123,7 @@ START_TEST(answers_beyond_the_limits_are_refused)
 }
 END_TEST
 
-START_TEST(a_receive_that_times_out_has_answered)
-{
+START_TEST(a_receive_that_times_out_has_answered) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     struct ax_ipc *ipc = fresh(world.sam);
@@ -153,8 +139,7 @@ START_TEST(a_receive_that_times_out_has_answered)
 }
 END_TEST
 
-START_TEST(a_receive_that_is_interrupted_has_answered)
-{
+START_TEST(a_receive_that_is_interrupted_has_answered) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     expect(answer_receive(world.sam, reply, world.endpoint, 2), DRIVER_BLOCKED);
@@ -164,8 +149,7 @@ START_TEST(a_receive_that_is_interrupted_has_answered)
 }
 END_TEST
 
-START_TEST(a_pending_interrupt_ends_a_receive_at_once)
-{
+START_TEST(a_pending_interrupt_ends_a_receive_at_once) {
     calls(world.one, world.session, 1);
     calls(world.two, world.session, 2);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
@@ -178,8 +162,7 @@ START_TEST(a_pending_interrupt_ends_a_receive_at_once)
 }
 END_TEST
 
-START_TEST(what_is_there_is_received_though_the_deadline_has_passed)
-{
+START_TEST(what_is_there_is_received_though_the_deadline_has_passed) {
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
     has_nothing(world.sam, world.endpoint);
@@ -188,8 +171,7 @@ END_TEST
 
 /* ---- Signals of sessions --------------------------------------------------------------------- */
 
-START_TEST(an_answer_changes_signals)
-{
+START_TEST(an_answer_changes_signals) {
     ax_handle other = session_for(world.sam, world.endpoint, 8, world.client);
     expect(kcall(world.sam, AX_CALL_SESSION_SIGNAL, world.endpoint, BADGE, 0, 0x6), AX_OK);
     calls(world.one, world.session, 1);
@@ -204,8 +186,7 @@ START_TEST(an_answer_changes_signals)
 }
 END_TEST
 
-START_TEST(a_change_of_an_unknown_badge_stops_the_answer)
-{
+START_TEST(a_change_of_an_unknown_badge_stops_the_answer) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     struct ax_ipc *ipc = fresh(world.sam);
@@ -218,8 +199,7 @@ START_TEST(a_change_of_an_unknown_badge_stops_the_answer)
 }
 END_TEST
 
-START_TEST(a_change_may_not_touch_the_kernels_signals)
-{
+START_TEST(a_change_may_not_touch_the_kernels_signals) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     struct ax_ipc *ipc = fresh(world.sam);
@@ -234,8 +214,7 @@ END_TEST
 
 /* ---- reply_control --------------------------------------------------------------------------- */
 
-START_TEST(a_thread_that_receives_again_parks_its_call)
-{
+START_TEST(a_thread_that_receives_again_parks_its_call) {
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
     ck_assert_ptr_eq(world.one->call.reply->server, world.sam);
@@ -244,8 +223,7 @@ START_TEST(a_thread_that_receives_again_parks_its_call)
 }
 END_TEST
 
-START_TEST(a_parked_call_is_taken_up_by_any_thread)
-{
+START_TEST(a_parked_call_is_taken_up_by_any_thread) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     has_nothing(world.sam, world.endpoint);
@@ -256,8 +234,7 @@ START_TEST(a_parked_call_is_taken_up_by_any_thread)
 }
 END_TEST
 
-START_TEST(taking_one_call_up_parks_the_other)
-{
+START_TEST(taking_one_call_up_parks_the_other) {
     calls(world.one, world.session, 1);
     ax_handle first = takes(world.sam, world.endpoint, 1);
     calls(world.two, world.session, 2);
@@ -268,8 +245,7 @@ START_TEST(taking_one_call_up_parks_the_other)
 }
 END_TEST
 
-START_TEST(a_dead_caller_is_told_and_the_reply_closed)
-{
+START_TEST(a_dead_caller_is_told_and_the_reply_closed) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     end(world.client, AX_CAUSE_KILLED);
@@ -278,8 +254,7 @@ START_TEST(a_dead_caller_is_told_and_the_reply_closed)
 }
 END_TEST
 
-START_TEST(taking_up_a_dead_callers_call_closes_the_reply)
-{
+START_TEST(taking_up_a_dead_callers_call_closes_the_reply) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     end(world.client, AX_CAUSE_KILLED);
@@ -288,8 +263,7 @@ START_TEST(taking_up_a_dead_callers_call_closes_the_reply)
 }
 END_TEST
 
-START_TEST(a_dead_callers_reply_is_closed_like_any_other)
-{
+START_TEST(a_dead_callers_reply_is_closed_like_any_other) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     end(world.client, AX_CAUSE_KILLED);
@@ -299,8 +273,7 @@ START_TEST(a_dead_callers_reply_is_closed_like_any_other)
 }
 END_TEST
 
-START_TEST(reply_control_knows_two_operations)
-{
+START_TEST(reply_control_knows_two_operations) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     expect(control(world.sam, reply, 2), AX_ERR_ARGUMENT);
@@ -311,8 +284,7 @@ START_TEST(reply_control_knows_two_operations)
 }
 END_TEST
 
-START_TEST(sixty_four_threads_share_an_endpoint)
-{
+START_TEST(sixty_four_threads_share_an_endpoint) {
     for (unsigned i = 0; i < MEMBERS_MAX; i++)
         waits(driver_thread(world.server), world.endpoint);
     expect(receive_until(world.sam, world.endpoint, NOW), AX_ERR_LIMIT);
@@ -320,8 +292,7 @@ START_TEST(sixty_four_threads_share_an_endpoint)
 }
 END_TEST
 
-void ipc_reply_tests(Suite *suite)
-{
+void ipc_reply_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "ipc_reply");
     tcase_add_test(tcase, answers_come_in_any_order);
     tcase_add_test(tcase, any_thread_of_the_process_may_answer);

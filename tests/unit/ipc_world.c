@@ -5,18 +5,15 @@ struct ipc_world world;
 
 static bool slow_ipc;
 
-void ipc_set_slow(bool slow)
-{
+void ipc_set_slow(bool slow) {
     slow_ipc = slow;
 }
 
-static uint64_t frames_left(void)
-{
+static uint64_t frames_left(void) {
     return kernel->frames.free_count + kernel->frames.waiting_count;
 }
 
-void ipc_start(void)
-{
+void ipc_start(void) {
     struct driver_config config = {
         .model = {.cpu_count = 2, .table_frames = true, .irq_count = 16, .vector_bytes = 64},
         .slow_ipc = slow_ipc};
@@ -37,9 +34,19 @@ void ipc_start(void)
     world.session = session_for(world.sam, world.endpoint, BADGE, world.client);
 }
 
+/* Clones and their kind, to which perhaps nobody has a handle. */
+static void find_processes(void) {
+    struct object *object;
+    list_for_each (object, &kernel->objects, all) {
+        struct process *process = (struct process *)object;
+        if (object->type == AX_TYPE_PROCESS && process != driver_root() && object->refs != 0)
+            driver_handle(driver_root(), object, AX_RIGHT_ALL);
+    }
+}
+
 /* Root gives up all it has not had at boot, ending the processes. */
-static void root_clear(void)
-{
+static void root_clear(void) {
+    find_processes();
     const struct handle_table *table = &driver_root()->handles;
     for (uint32_t i = AX_ROOT_HANDLE_COUNT; i < table->leaf_capacity * SLOTS_PER_LEAF; i++) {
         const struct slot *slot = handle_slot(table, i);
@@ -52,8 +59,7 @@ static void root_clear(void)
     }
 }
 
-void world_end(void)
-{
+void world_end(void) {
     driver_check_invariants();
     root_clear();
     driver_check_invariants();
@@ -67,22 +73,19 @@ void world_end(void)
     ck_assert_uint_eq(frames_left(), world.frames);
 }
 
-void ipc_stop(void)
-{
+void ipc_stop(void) {
     world_end();
     driver_stop();
 }
 
-TCase *ipc_case(Suite *suite, const char *name)
-{
+TCase *ipc_case(Suite *suite, const char *name) {
     TCase *tcase = tcase_create(name);
     tcase_add_checked_fixture(tcase, ipc_start, ipc_stop);
     suite_add_tcase(suite, tcase);
     return tcase;
 }
 
-void with_failures(void (*scenario)(void))
-{
+void with_failures(void (*scenario)(void)) {
     struct driver_snapshot *snapshot = driver_snapshot();
     struct ipc_world before = world;
     bool failed = true;
@@ -103,116 +106,98 @@ void with_failures(void (*scenario)(void))
 
 /* ---- Root ------------------------------------------------------------------------------------ */
 
-ax_result root_call(enum ax_call number, uint64_t a, uint64_t b, uint64_t c)
-{
+ax_result root_call(enum ax_call number, uint64_t a, uint64_t b, uint64_t c) {
     return kcall(driver_root_thread(), number, a, b, c);
 }
 
-void end(const struct process *process, enum ax_cause cause)
-{
+void end(const struct process *process, enum ax_cause cause) {
     ax_handle handle = driver_process_handle(process);
     expect(root_call(AX_CALL_PROCESS_END, handle, cause, 5), AX_OK);
 }
 
-void interrupt(struct thread *thread)
-{
+void interrupt(struct thread *thread) {
     ax_handle handle = grant_thread(thread, driver_root(), AX_RIGHT_CONTROL);
     expect(root_call(AX_CALL_THREAD_CONTROL, handle, AX_THREAD_INTERRUPT, 0), AX_OK);
     must_close(driver_root_thread(), handle);
 }
 
-void keep(void)
-{
+void keep(void) {
     world.kept = driver_copy(world.server, world.endpoint, driver_root(), AX_RIGHT_ALL);
 }
 
-void new_server(void)
-{
+void new_server(void) {
     world.server = driver_process_of(world.server_account);
     world.sam = driver_thread(world.server);
     world.endpoint = driver_copy(driver_root(), world.kept, world.server, AX_RIGHT_ALL);
 }
 
-void rests(struct thread *thread)
-{
+void rests(struct thread *thread) {
     expect(kcall(thread, AX_CALL_OBJECT_WAIT_MANY, 0, AX_TIME_NEVER), DRIVER_BLOCKED);
 }
 
-void rises(struct thread *thread)
-{
+void rises(struct thread *thread) {
     interrupt(thread);
     expect(driver_answer(thread), AX_ERR_INTERRUPTED);
     expect(kcall(thread, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_TAKE, 0), 1);
 }
 
-void crash(struct thread *thread)
-{
+void crash(struct thread *thread) {
     struct hal_event event = {.kind = HAL_EVENT_FAULT, .fault = {.fault = AX_FAULT_DIVIDE}};
     driver_event(thread, &event);
 }
 
 /* ---- Objects --------------------------------------------------------------------------------- */
 
-ax_handle make(struct thread *thread, enum ax_type type)
-{
+ax_handle make(struct thread *thread, enum ax_type type) {
     ax_result result = kcall(thread, AX_CALL_OBJECT_CREATE, type);
     ck_assert_int_gt(result, 0);
     return (ax_handle)result;
 }
 
-ax_handle weaken(struct thread *thread, ax_handle handle, uint32_t rights)
-{
+ax_handle weaken(struct thread *thread, ax_handle handle, uint32_t rights) {
     return driver_copy(thread->process, handle, thread->process, rights);
 }
 
-void must_close(struct thread *thread, ax_handle handle)
-{
+void must_close(struct thread *thread, ax_handle handle) {
     expect(kcall(thread, AX_CALL_HANDLE_CLOSE, handle), AX_OK);
 }
 
-ax_handle stale(struct thread *thread)
-{
+ax_handle stale(struct thread *thread) {
     ax_handle handle = make(thread, AX_TYPE_EVENT);
     must_close(thread, handle);
     return handle;
 }
 
-struct ax_object_info info_of(struct thread *thread, ax_handle handle)
-{
+struct ax_object_info info_of(struct thread *thread, ax_handle handle) {
     struct ax_object_info info;
     expect(kcall(thread, AX_CALL_OBJECT_INFO, handle), AX_OK);
     memcpy(&info, thread->page->buffer, sizeof(info));
     return info;
 }
 
-uint32_t signals_of(struct thread *thread, ax_handle handle)
-{
+uint32_t signals_of(struct thread *thread, ax_handle handle) {
     return info_of(thread, handle).signals;
 }
 
-uint32_t handles_to(struct process *process, ax_handle handle)
-{
+uint32_t handles_to(struct process *process, ax_handle handle) {
     return driver_object(process, handle)->handles;
 }
 
-bool is_handle(struct process *process, ax_handle handle)
-{
+bool is_handle(struct process *process, ax_handle handle) {
     struct object *object;
     return handle_lookup(process, handle, AX_TYPE_NONE, 0, &object) == AX_OK;
 }
 
-ax_handle grant(struct process *process, struct process *to, uint32_t rights)
-{
+ax_handle grant(struct process *process, struct process *to, uint32_t rights) {
     return driver_handle(to, &process->object, rights);
 }
 
-ax_handle grant_thread(struct thread *thread, struct process *to, uint32_t rights)
-{
+ax_handle grant_thread(struct thread *thread, struct process *to, uint32_t rights) {
     return driver_handle(to, &thread->object, rights);
 }
 
-ax_handle session_for(struct thread *server, ax_handle endpoint, uint64_t badge, struct process *to)
-{
+ax_handle session_for(struct thread *server, ax_handle endpoint, uint64_t badge,
+                      struct process *to) {
     ax_result made = kcall(server, AX_CALL_SESSION_CREATE, endpoint, badge, 0, AX_PLACE_ANY);
     ck_assert_int_gt(made, 0);
     ax_handle handle = driver_copy(server->process, (ax_handle)made, to, AX_RIGHT_ALL);
@@ -220,81 +205,67 @@ ax_handle session_for(struct thread *server, ax_handle endpoint, uint64_t badge,
     return handle;
 }
 
-ax_handle endpoint_for(struct thread *server)
-{
+ax_handle endpoint_for(struct thread *server) {
     return make(server, AX_TYPE_ENDPOINT);
 }
 
-struct endpoint *endpoint_of(struct thread *thread, ax_handle endpoint)
-{
+struct endpoint *endpoint_of(struct thread *thread, ax_handle endpoint) {
     return container_of(driver_object(thread->process, endpoint), struct endpoint, object);
 }
 
-struct thread *new_thread(uint8_t priority)
-{
+struct thread *new_thread(uint8_t priority) {
     return driver_thread_with(driver_process(), priority, 0);
 }
 
 /* ---- Messages -------------------------------------------------------------------------------- */
 
-struct ax_ipc *fresh(struct thread *thread)
-{
+struct ax_ipc *fresh(struct thread *thread) {
     struct ax_ipc *ipc = &thread->page->ipc;
     *ipc = (struct ax_ipc){.deadline_ns = AX_TIME_NEVER, .receive_deadline_ns = AX_TIME_NEVER};
     return ipc;
 }
 
-const struct ax_message *message(const struct thread *thread)
-{
+const struct ax_message *message(const struct thread *thread) {
     return &thread->page->ipc.message;
 }
 
-ax_result call_again(struct thread *thread, ax_handle session)
-{
+ax_result call_again(struct thread *thread, ax_handle session) {
     return kcall(thread, AX_CALL_CALL, session);
 }
 
-ax_result call(struct thread *thread, ax_handle session, uint64_t operation)
-{
+ax_result call(struct thread *thread, ax_handle session, uint64_t operation) {
     fresh(thread)->message.operation = operation;
     return call_again(thread, session);
 }
 
-void calls(struct thread *thread, ax_handle session, uint64_t operation)
-{
+void calls(struct thread *thread, ax_handle session, uint64_t operation) {
     expect(call(thread, session, operation), DRIVER_BLOCKED);
 }
 
-ax_result receive_until(struct thread *thread, ax_handle endpoint, uint64_t deadline_ns)
-{
+ax_result receive_until(struct thread *thread, ax_handle endpoint, uint64_t deadline_ns) {
     fresh(thread)->receive_deadline_ns = deadline_ns;
     return kcall(thread, AX_CALL_REPLY_RECEIVE, AX_HANDLE_NONE, endpoint);
 }
 
-ax_result receive(struct thread *thread, ax_handle endpoint)
-{
+ax_result receive(struct thread *thread, ax_handle endpoint) {
     return receive_until(thread, endpoint, AX_TIME_NEVER);
 }
 
-void waits(struct thread *thread, ax_handle endpoint)
-{
+void waits(struct thread *thread, ax_handle endpoint) {
     expect(receive(thread, endpoint), DRIVER_BLOCKED);
 }
 
 ax_result answer_receive(struct thread *thread, ax_handle reply, ax_handle endpoint,
-                         uint64_t operation)
-{
+                         uint64_t operation) {
     fresh(thread)->message.operation = operation;
     return kcall(thread, AX_CALL_REPLY_RECEIVE, reply, endpoint);
 }
 
-ax_result answer(struct thread *thread, ax_handle reply, uint64_t operation)
-{
+ax_result answer(struct thread *thread, ax_handle reply, uint64_t operation) {
     return answer_receive(thread, reply, AX_HANDLE_NONE, operation);
 }
 
-ax_handle has_call(const struct thread *thread, uint64_t operation)
-{
+ax_handle has_call(const struct thread *thread, uint64_t operation) {
     expect(driver_answer(thread), AX_OK);
     ck_assert_uint_eq(message(thread)->kind, AX_MESSAGE_CALL);
     ck_assert_uint_eq(message(thread)->operation, operation);
@@ -302,48 +273,41 @@ ax_handle has_call(const struct thread *thread, uint64_t operation)
     return message(thread)->reply;
 }
 
-ax_handle takes(struct thread *thread, ax_handle endpoint, uint64_t operation)
-{
+ax_handle takes(struct thread *thread, ax_handle endpoint, uint64_t operation) {
     expect(receive_until(thread, endpoint, NOW), AX_OK);
     return has_call(thread, operation);
 }
 
-void has_close(const struct thread *thread, uint64_t badge)
-{
+void has_close(const struct thread *thread, uint64_t badge) {
     expect(driver_answer(thread), AX_OK);
     ck_assert_uint_eq(message(thread)->kind, AX_MESSAGE_CLOSE);
     ck_assert_uint_eq(message(thread)->badge, badge);
     ck_assert_uint_eq(message(thread)->reply, AX_HANDLE_NONE);
 }
 
-void has_event(const struct thread *thread, uint64_t cookie, uint32_t signals)
-{
+void has_event(const struct thread *thread, uint64_t cookie, uint32_t signals) {
     expect(driver_answer(thread), AX_OK);
     ck_assert_uint_eq(message(thread)->kind, AX_MESSAGE_EVENT);
     ck_assert_uint_eq(message(thread)->badge, cookie);
     ck_assert_uint_eq(message(thread)->words[0], signals);
 }
 
-void has_interrupt(const struct thread *thread, ax_handle reply)
-{
+void has_interrupt(const struct thread *thread, ax_handle reply) {
     expect(driver_answer(thread), AX_OK);
     ck_assert_uint_eq(message(thread)->kind, AX_MESSAGE_INTERRUPT);
     ck_assert_uint_eq(message(thread)->reply, reply);
 }
 
-void has_nothing(struct thread *thread, ax_handle endpoint)
-{
+void has_nothing(struct thread *thread, ax_handle endpoint) {
     expect(receive_until(thread, endpoint, NOW), AX_ERR_TIMEOUT);
 }
 
-void has_answer(const struct thread *thread, uint64_t operation)
-{
+void has_answer(const struct thread *thread, uint64_t operation) {
     expect(driver_answer(thread), AX_OK);
     ck_assert_uint_eq(message(thread)->operation, operation);
 }
 
-void is_calling(const struct thread *thread)
-{
+void is_calling(const struct thread *thread) {
     expect(driver_answer(thread), DRIVER_BLOCKED);
     ck_assert_uint_eq(thread->block, BLOCK_CALL);
 }

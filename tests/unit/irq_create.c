@@ -5,32 +5,27 @@
 
 static ax_handle irqs;
 
-static void start(void)
-{
+static void start(void) {
     world_start();
     irqs = device(AX_DEVICE_IRQS, AX_RIGHT_ALL);
 }
 
-static ax_handle create(uint64_t line)
-{
+static ax_handle create(uint64_t line) {
     ax_result irq = kcall(world.one, AX_CALL_IRQ_CREATE, irqs, line, 0);
     ck_assert_int_gt(irq, 0);
     return (ax_handle)irq;
 }
 
-static void raise_line(uint32_t line)
-{
+static void raise_line(uint32_t line) {
     model_irq_raise(line, 0);
     driver_settle();
 }
 
-static uint32_t signals(ax_handle irq)
-{
+static uint32_t signals(ax_handle irq) {
     return info_of(world.one, irq).signals;
 }
 
-START_TEST(an_interrupt_is_a_signal)
-{
+START_TEST(an_interrupt_is_a_signal) {
     ax_handle irq = create(LINE);
     ck_assert(!model_irq_is_masked(LINE));
     ck_assert_uint_eq(signals(irq), 0);
@@ -42,8 +37,7 @@ START_TEST(an_interrupt_is_a_signal)
 }
 END_TEST
 
-START_TEST(a_line_is_masked_until_it_is_acknowledged)
-{
+START_TEST(a_line_is_masked_until_it_is_acknowledged) {
     ax_handle irq = create(LINE);
     uint64_t interrupts = kernel->counters.interrupts;
     raise_line(LINE);
@@ -59,8 +53,7 @@ START_TEST(a_line_is_masked_until_it_is_acknowledged)
 }
 END_TEST
 
-START_TEST(acknowledging_needs_its_right)
-{
+START_TEST(acknowledging_needs_its_right) {
     ax_handle irq = create(LINE);
     raise_line(LINE);
     ax_handle weak = weaken(world.one, irq, AX_RIGHT_ALL & ~AX_RIGHT_ACK);
@@ -73,8 +66,7 @@ START_TEST(acknowledging_needs_its_right)
 }
 END_TEST
 
-START_TEST(a_line_in_use_is_refused)
-{
+START_TEST(a_line_in_use_is_refused) {
     ax_handle irq = create(LINE);
     usage_note();
     expect(kcall(world.one, AX_CALL_IRQ_CREATE, irqs, LINE, 0), AX_ERR_EXISTS);
@@ -85,8 +77,7 @@ START_TEST(a_line_in_use_is_refused)
 }
 END_TEST
 
-START_TEST(a_line_nobody_owns_stays_masked)
-{
+START_TEST(a_line_nobody_owns_stays_masked) {
     kernel_lock();
     irq_raise(IRQ_MAX); /* more than core knows of */
     irq_raise(UINT32_MAX);
@@ -100,8 +91,7 @@ START_TEST(a_line_nobody_owns_stays_masked)
 }
 END_TEST
 
-START_TEST(a_successor_need_not_wait_for_memory_to_be_freed)
-{
+START_TEST(a_successor_need_not_wait_for_memory_to_be_freed) {
     ax_handle irq = create(LINE);
     raise_line(LINE);
     kernel_lock();
@@ -117,8 +107,7 @@ START_TEST(a_successor_need_not_wait_for_memory_to_be_freed)
 }
 END_TEST
 
-START_TEST(only_lines_of_the_device_are_given)
-{
+START_TEST(only_lines_of_the_device_are_given) {
     uint32_t count = hal_boot()->irq_count;
     create(count - 1);
     expect(kcall(world.one, AX_CALL_IRQ_CREATE, irqs, count, 0), AX_ERR_ARGUMENT);
@@ -132,8 +121,7 @@ START_TEST(only_lines_of_the_device_are_given)
 }
 END_TEST
 
-START_TEST(lines_the_machine_does_not_have_are_refused)
-{
+START_TEST(lines_the_machine_does_not_have_are_refused) {
     struct device *wide;
     kernel_lock();
     expect(device_make(world.account, NULL, AX_DEVICE_IRQS, 0, 100000, &wide), AX_OK);
@@ -147,8 +135,7 @@ START_TEST(lines_the_machine_does_not_have_are_refused)
 }
 END_TEST
 
-START_TEST(bad_devices_are_refused)
-{
+START_TEST(bad_devices_are_refused) {
     ax_handle weak = weaken(world.one, irqs, AX_RIGHT_ALL & ~AX_RIGHT_WRITE);
     expect(kcall(world.one, AX_CALL_IRQ_CREATE, weak, LINE, 0), AX_ERR_RIGHTS);
     expect(kcall(world.one, AX_CALL_IRQ_CREATE, device(AX_DEVICE_PORTS, AX_RIGHT_ALL), LINE, 0),
@@ -160,8 +147,7 @@ START_TEST(bad_devices_are_refused)
 }
 END_TEST
 
-START_TEST(a_taken_place_gives_no_line)
-{
+START_TEST(a_taken_place_gives_no_line) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(
         kcall(world.one, AX_CALL_IRQ_CREATE, irqs, LINE, AX_PLACE(0, event & AX_HANDLE_INDEX_MASK)),
@@ -170,15 +156,13 @@ START_TEST(a_taken_place_gives_no_line)
 }
 END_TEST
 
-START_TEST(fails_cleanly_when_an_allocation_fails)
-{
+START_TEST(fails_cleanly_when_an_allocation_fails) {
     with_failing_allocations(world.one, AX_CALL_IRQ_CREATE, (uint64_t[5]){irqs, LINE});
     create(LINE);
 }
 END_TEST
 
-START_TEST(an_interrupt_comes_to_the_endpoint_it_is_bound_to)
-{
+START_TEST(an_interrupt_comes_to_the_endpoint_it_is_bound_to) {
     ax_handle irq = create(LINE);
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     expect(kcall(world.one, AX_CALL_ENDPOINT_BIND, endpoint, irq, AX_SIGNAL_FIRED, 3), AX_OK);
@@ -196,8 +180,7 @@ START_TEST(an_interrupt_comes_to_the_endpoint_it_is_bound_to)
 }
 END_TEST
 
-TCase *irq_create_tests(void)
-{
+TCase *irq_create_tests(void) {
     TCase *tcase = tcase_create("irq_create");
     tcase_add_checked_fixture(tcase, start, world_stop);
     tcase_add_test(tcase, an_interrupt_is_a_signal);

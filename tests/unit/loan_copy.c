@@ -6,8 +6,7 @@
 #include "loan_world.h"
 #include "memory_tests.h"
 
-static void kill_lender(void)
-{
+static void kill_lender(void) {
     kernel_lock();
     process_end(lender->process, AX_CAUSE_KILLED, 0, 0, 0);
     kernel_unlock();
@@ -15,8 +14,7 @@ static void kill_lender(void)
 }
 
 /* A pager for an object of the lender, of which one page is there. */
-static uint64_t paged(void)
-{
+static uint64_t paged(void) {
     ax_handle memory = memory_new(lender, 3);
     uint64_t at = map_memory(lender, memory, 3, RW, 0);
     poke(lender, at, 9);
@@ -26,8 +24,7 @@ static uint64_t paged(void)
     return at;
 }
 
-START_TEST(a_loan_is_read)
-{
+START_TEST(a_loan_is_read) {
     lend(loans.lent + 10, 5 * PAGE, AX_LOAN_READ);
     driver_write(lender->process, loans.lent + PAGE - 2, "abcd", 4);
     expect(loan_read(0, PAGE - 12, loans.own + 100, 4), 4);
@@ -38,8 +35,7 @@ START_TEST(a_loan_is_read)
 }
 END_TEST
 
-START_TEST(a_loan_is_written)
-{
+START_TEST(a_loan_is_written) {
     lend(loans.lent + 10, 5 * PAGE, AX_LOAN_WRITE);
     driver_write(server->process, loans.own, "wxyz", 4);
     expect(loan_write(0, PAGE - 12, loans.own, 4), 4);
@@ -50,8 +46,7 @@ START_TEST(a_loan_is_written)
 }
 END_TEST
 
-START_TEST(a_copy_is_short_at_the_loans_end)
-{
+START_TEST(a_copy_is_short_at_the_loans_end) {
     lend(loans.lent, 1000, AX_LOAN_READ | AX_LOAN_WRITE);
     expect(loan_read(0, 900, loans.own, 5000), 100);
     expect(loan_write(0, 999, loans.own, UINT64_MAX), 1);
@@ -62,16 +57,14 @@ START_TEST(a_copy_is_short_at_the_loans_end)
 }
 END_TEST
 
-START_TEST(a_call_has_the_loans_it_has)
-{
+START_TEST(a_call_has_the_loans_it_has) {
     lend(loans.lent, 1000, AX_LOAN_READ);
     expect(loan_read(1, 0, loans.own, 1), AX_ERR_ARGUMENT);
     expect(loan_read(UINT64_MAX, 0, loans.own, 1), AX_ERR_ARGUMENT);
 }
 END_TEST
 
-START_TEST(long_copies_are_cut_into_portions)
-{
+START_TEST(long_copies_are_cut_into_portions) {
     lend(loans.lent, LENT_PAGES * PAGE, AX_LOAN_READ | AX_LOAN_WRITE);
     uint64_t restarts = kernel->counters.restarts;
     expect(loan_read(0, 0, loans.own, LENT_PAGES * PAGE), LENT_PAGES * PAGE);
@@ -84,8 +77,7 @@ START_TEST(long_copies_are_cut_into_portions)
 }
 END_TEST
 
-START_TEST(the_own_address_may_be_bad)
-{
+START_TEST(the_own_address_may_be_bad) {
     lend(loans.lent, 3 * PAGE, AX_LOAN_READ | AX_LOAN_WRITE);
     uint64_t readable = map_pages(server, 1, AX_PROT_READ);
     expect(loan_read(0, 0, 16, 10), AX_ERR_ADDRESS);
@@ -99,8 +91,7 @@ START_TEST(the_own_address_may_be_bad)
 }
 END_TEST
 
-START_TEST(a_bad_loan_is_absent)
-{
+START_TEST(a_bad_loan_is_absent) {
     uint64_t readable = map_pages(lender, 1, AX_PROT_READ);
     unmap(lender, loans.lent + 2 * PAGE, 1);
     lend_two((struct ax_loan){loans.lent, 4 * PAGE}, AX_LOAN_READ | AX_LOAN_WRITE,
@@ -113,8 +104,7 @@ START_TEST(a_bad_loan_is_absent)
 }
 END_TEST
 
-START_TEST(zero_pages_of_the_lender_are_made_and_paid_by_it)
-{
+START_TEST(zero_pages_of_the_lender_are_made_and_paid_by_it) {
     uint64_t fresh = map_pages(lender, 4, RW);
     lend(fresh, 4 * PAGE, AX_LOAN_READ | AX_LOAN_WRITE);
     expect(loan_read(0, 0, loans.own, PAGE), PAGE);
@@ -126,8 +116,7 @@ START_TEST(zero_pages_of_the_lender_are_made_and_paid_by_it)
 }
 END_TEST
 
-START_TEST(a_lender_that_cannot_pay_is_absent)
-{
+START_TEST(a_lender_that_cannot_pay_is_absent) {
     uint64_t fresh = map_pages(lender, 4, RW);
     lend(fresh, 4 * PAGE, AX_LOAN_WRITE);
     uint64_t limit = world.other_account->limit_bytes;
@@ -138,8 +127,7 @@ START_TEST(a_lender_that_cannot_pay_is_absent)
 }
 END_TEST
 
-START_TEST(a_server_that_cannot_pay_is_told)
-{
+START_TEST(a_server_that_cannot_pay_is_told) {
     lend(loans.lent, 4 * PAGE, AX_LOAN_READ);
     uint64_t fresh = map_pages(server, 1, RW);
     uint64_t limit = world.account->limit_bytes;
@@ -153,8 +141,7 @@ START_TEST(a_server_that_cannot_pay_is_told)
 }
 END_TEST
 
-START_TEST(a_page_that_needs_its_pager_is_absent)
-{
+START_TEST(a_page_that_needs_its_pager_is_absent) {
     uint64_t at = paged();
     lend(at, 3 * PAGE, AX_LOAN_READ);
     expect(loan_read(0, 0, loans.own, 3 * PAGE), PAGE);
@@ -162,8 +149,7 @@ START_TEST(a_page_that_needs_its_pager_is_absent)
 }
 END_TEST
 
-START_TEST(a_dead_caller_lends_no_more)
-{
+START_TEST(a_dead_caller_lends_no_more) {
     lend(loans.lent, PAGE, AX_LOAN_READ | AX_LOAN_WRITE);
     kill_lender();
     expect(loan_read(0, 0, loans.own, 1), AX_ERR_CALLER_DEAD);
@@ -172,8 +158,7 @@ START_TEST(a_dead_caller_lends_no_more)
 }
 END_TEST
 
-START_TEST(reply_handles_are_checked)
-{
+START_TEST(reply_handles_are_checked) {
     ax_handle replies[] = {0, stale(server), loans.endpoint};
     for (unsigned i = 0; i < 3; i++) {
         loans.reply = replies[i];
@@ -187,8 +172,7 @@ END_TEST
 
 /* ---- With the message ------------------------------------------------------------------------ */
 
-START_TEST(the_first_bytes_come_along)
-{
+START_TEST(the_first_bytes_come_along) {
     driver_write(lender->process, loans.lent + 7, "letter", 6);
     lend_only((struct ax_loan){loans.lent + 7, 6}, AX_LOAN_READ);
     ck_assert_uint_eq(receive(loans.own + PAGE - 3, 100), 6);
@@ -198,15 +182,13 @@ START_TEST(the_first_bytes_come_along)
 }
 END_TEST
 
-START_TEST(no_more_come_along_than_there_is_room_for)
-{
+START_TEST(no_more_come_along_than_there_is_room_for) {
     lend_only((struct ax_loan){loans.lent, 3 * PAGE}, AX_LOAN_READ);
     ck_assert_uint_eq(receive(loans.own, 10), 10);
 }
 END_TEST
 
-START_TEST(only_what_may_be_read_comes_along)
-{
+START_TEST(only_what_may_be_read_comes_along) {
     lend_only((struct ax_loan){loans.lent, 100}, AX_LOAN_WRITE);
     ck_assert_uint_eq(receive(loans.own, 100), 0);
     expect(answer(), AX_OK);
@@ -215,8 +197,7 @@ START_TEST(only_what_may_be_read_comes_along)
 }
 END_TEST
 
-START_TEST(what_is_not_there_does_not_come_along)
-{
+START_TEST(what_is_not_there_does_not_come_along) {
     unmap(lender, loans.lent + PAGE, 1);
     lend_only((struct ax_loan){loans.lent + PAGE - 8, 100}, AX_LOAN_READ);
     ck_assert_uint_eq(receive(loans.own, 100), 8);
@@ -230,14 +211,12 @@ START_TEST(what_is_not_there_does_not_come_along)
 END_TEST
 
 /* The server answers with bytes for loan 1. */
-static ax_result answer_with(uint64_t data, uint32_t data_bytes)
-{
+static ax_result answer_with(uint64_t data, uint32_t data_bytes) {
     server->page->ipc = (struct ax_ipc){.data = data, .data_bytes = data_bytes};
     return answer();
 }
 
-START_TEST(an_answer_brings_bytes)
-{
+START_TEST(an_answer_brings_bytes) {
     lend_two((struct ax_loan){0, 0}, AX_LOAN_READ, (struct ax_loan){loans.lent + PAGE - 3, 10},
              AX_LOAN_WRITE);
     driver_write(server->process, loans.own + 2 * PAGE - 1, "answer", 6);
@@ -249,8 +228,7 @@ START_TEST(an_answer_brings_bytes)
 }
 END_TEST
 
-START_TEST(a_refused_answer_leaves_the_call_unanswered)
-{
+START_TEST(a_refused_answer_leaves_the_call_unanswered) {
     uint64_t readable = map_pages(lender, 1, AX_PROT_READ);
     lend_two((struct ax_loan){0, 0}, AX_LOAN_READ, (struct ax_loan){readable, 10}, AX_LOAN_WRITE);
     expect(answer_with(loans.own, 11), AX_ERR_ARGUMENT);
@@ -260,8 +238,7 @@ START_TEST(a_refused_answer_leaves_the_call_unanswered)
 }
 END_TEST
 
-START_TEST(an_answer_checks_its_data_and_the_loan)
-{
+START_TEST(an_answer_checks_its_data_and_the_loan) {
     lend_two((struct ax_loan){0, 0}, AX_LOAN_READ, (struct ax_loan){loans.lent, 10}, AX_LOAN_WRITE);
     expect(answer_with(24, 5), AX_ERR_ADDRESS);
     expect(answer_with(loans.own + LENT_PAGES * PAGE - 2, 5), AX_ERR_ADDRESS);
@@ -276,13 +253,11 @@ END_TEST
 
 /* ---- FAULT ----------------------------------------------------------------------------------- */
 
-static ax_result fault(uint64_t loan, uint64_t offset)
-{
+static ax_result fault(uint64_t loan, uint64_t offset) {
     return kcall(server, AX_CALL_REPLY_CONTROL, loans.reply, AX_REPLY_FAULT, loan, offset);
 }
 
-START_TEST(a_fault_makes_the_page_and_brings_the_call_again)
-{
+START_TEST(a_fault_makes_the_page_and_brings_the_call_again) {
     uint64_t fresh = map_pages(lender, 4, RW);
     lend(fresh, 4 * PAGE, AX_LOAN_WRITE);
     expect(fault(0, 3 * PAGE), AX_OK);
@@ -293,8 +268,7 @@ START_TEST(a_fault_makes_the_page_and_brings_the_call_again)
 }
 END_TEST
 
-START_TEST(a_fault_at_a_bad_address_ends_the_call)
-{
+START_TEST(a_fault_at_a_bad_address_ends_the_call) {
     unmap(lender, loans.lent + PAGE, 1);
     lend(loans.lent, 2 * PAGE, AX_LOAN_READ);
     expect(fault(0, PAGE), AX_OK);
@@ -306,8 +280,7 @@ START_TEST(a_fault_at_a_bad_address_ends_the_call)
 }
 END_TEST
 
-TCase *loan_copy_tests(void)
-{
+TCase *loan_copy_tests(void) {
     TCase *tcase = loan_case("loan_copy");
     tcase_add_test(tcase, a_loan_is_read);
     tcase_add_test(tcase, a_loan_is_written);

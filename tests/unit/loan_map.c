@@ -2,20 +2,17 @@
 #include "loan_world.h"
 #include "memory_tests.h"
 
-static uint64_t must_map(uint64_t offset, uint64_t size_bytes)
-{
+static uint64_t must_map(uint64_t offset, uint64_t size_bytes) {
     ax_result at = loan_map(0, offset, size_bytes);
     ck_assert_int_gt(at, 0);
     return (uint64_t)at;
 }
 
-static struct frame *lent_frame(uint64_t page)
-{
+static struct frame *lent_frame(uint64_t page) {
     return memory_find(space_find(lender->process, loans.lent)->overlay, page);
 }
 
-START_TEST(a_mapped_loan_shows_the_lenders_pages)
-{
+START_TEST(a_mapped_loan_shows_the_lenders_pages) {
     lend(loans.lent + 100, 4 * PAGE, AX_LOAN_READ | AX_LOAN_WRITE);
     uint64_t at = must_map(PAGE, 2 * PAGE);
     ck_assert_uint_eq(at % PAGE, 100);
@@ -30,8 +27,7 @@ START_TEST(a_mapped_loan_shows_the_lenders_pages)
 }
 END_TEST
 
-START_TEST(a_read_loan_is_mapped_for_reading)
-{
+START_TEST(a_read_loan_is_mapped_for_reading) {
     lend(loans.lent, 4 * PAGE, AX_LOAN_READ);
     uint64_t at = must_map(0, PAGE);
     ck_assert_uint_eq(peek(server, at), 1);
@@ -41,8 +37,7 @@ START_TEST(a_read_loan_is_mapped_for_reading)
 }
 END_TEST
 
-START_TEST(the_answer_unmaps)
-{
+START_TEST(the_answer_unmaps) {
     usage_note();
     uint64_t theirs = world.other_account->used_bytes;
     lend(loans.lent, 4 * PAGE, AX_LOAN_WRITE);
@@ -59,8 +54,7 @@ START_TEST(the_answer_unmaps)
 }
 END_TEST
 
-START_TEST(unmapping_a_part_unmaps_all)
-{
+START_TEST(unmapping_a_part_unmaps_all) {
     lend(loans.lent, 4 * PAGE, AX_LOAN_WRITE);
     uint64_t at = must_map(0, 4 * PAGE);
     unmap(server, at + PAGE, 1);
@@ -71,8 +65,7 @@ START_TEST(unmapping_a_part_unmaps_all)
 }
 END_TEST
 
-START_TEST(a_dead_server_unmaps)
-{
+START_TEST(a_dead_server_unmaps) {
     lend(loans.lent, 4 * PAGE, AX_LOAN_WRITE);
     must_map(0, 4 * PAGE);
     kernel_lock();
@@ -83,8 +76,7 @@ START_TEST(a_dead_server_unmaps)
 }
 END_TEST
 
-START_TEST(frames_stay_whatever_the_lender_does)
-{
+START_TEST(frames_stay_whatever_the_lender_does) {
     uint64_t used = frames_used();
     lend(loans.lent, 2 * PAGE, AX_LOAN_WRITE);
     uint64_t at = must_map(0, 2 * PAGE);
@@ -108,8 +100,7 @@ START_TEST(frames_stay_whatever_the_lender_does)
 }
 END_TEST
 
-START_TEST(absent_pages_are_made_or_it_fails_at_once)
-{
+START_TEST(absent_pages_are_made_or_it_fails_at_once) {
     uint64_t fresh = map_pages(lender, 3, RW);
     unmap(lender, fresh + 2 * PAGE, 1);
     lend(fresh, 3 * PAGE, AX_LOAN_WRITE);
@@ -122,8 +113,7 @@ START_TEST(absent_pages_are_made_or_it_fails_at_once)
 }
 END_TEST
 
-START_TEST(limits_hold)
-{
+START_TEST(limits_hold) {
     lend(loans.lent + 1, LENT_PAGES * PAGE - 1, AX_LOAN_WRITE);
     expect(loan_map(0, 0, 0), AX_ERR_ARGUMENT);
     expect(loan_map(0, 0, LENT_PAGES * PAGE), AX_ERR_ARGUMENT);
@@ -138,8 +128,7 @@ START_TEST(limits_hold)
 }
 END_TEST
 
-START_TEST(a_frame_has_so_many_pins)
-{
+START_TEST(a_frame_has_so_many_pins) {
     lend(loans.lent, PAGE, AX_LOAN_READ);
     struct frame *frame = lent_frame(0);
     frame->pins = UINT16_MAX;
@@ -151,8 +140,7 @@ START_TEST(a_frame_has_so_many_pins)
 }
 END_TEST
 
-START_TEST(lack_of_memory_maps_nothing)
-{
+START_TEST(lack_of_memory_maps_nothing) {
     lend(loans.lent, 70 * PAGE, AX_LOAN_WRITE);
     ax_result at = AX_ERR_MEMORY;
     unsigned failures = 0;
@@ -174,19 +162,16 @@ START_TEST(lack_of_memory_maps_nothing)
 }
 END_TEST
 
-static ax_result clone(struct thread *thread)
-{
+static ax_result clone(struct thread *thread) {
     return kcall(thread, AX_CALL_PROCESS_CLONE, 0x400000, 0x7f0000, 0, 0);
 }
 
-static struct process *process_of(struct thread *thread, ax_result handle)
-{
+static struct process *process_of(struct thread *thread, ax_result handle) {
     ck_assert_int_gt(handle, 0);
     return container_of(driver_object(thread->process, (ax_handle)handle), struct process, object);
 }
 
-START_TEST(a_clone_of_the_lender_gets_copies_of_what_is_lent)
-{
+START_TEST(a_clone_of_the_lender_gets_copies_of_what_is_lent) {
     lend(loans.lent, PAGE, AX_LOAN_WRITE);
     uint64_t at = must_map(0, PAGE);
     struct process *child = process_of(witness, clone(witness));
@@ -200,8 +185,7 @@ START_TEST(a_clone_of_the_lender_gets_copies_of_what_is_lent)
 }
 END_TEST
 
-START_TEST(a_page_shared_with_a_clone_is_copied_before_it_is_lent)
-{
+START_TEST(a_page_shared_with_a_clone_is_copied_before_it_is_lent) {
     struct process *child = process_of(lender, clone(lender));
     lend(loans.lent, 2 * PAGE, AX_LOAN_READ);
     uint64_t at = must_map(0, PAGE);
@@ -214,8 +198,7 @@ START_TEST(a_page_shared_with_a_clone_is_copied_before_it_is_lent)
 }
 END_TEST
 
-START_TEST(a_clone_of_the_server_has_no_mapped_loans)
-{
+START_TEST(a_clone_of_the_server_has_no_mapped_loans) {
     lend(loans.lent, PAGE, AX_LOAN_WRITE);
     uint64_t at = must_map(0, PAGE);
     struct process *child = process_of(server, clone(server));
@@ -226,8 +209,7 @@ START_TEST(a_clone_of_the_server_has_no_mapped_loans)
 }
 END_TEST
 
-START_TEST(memory_that_shrinks_leaves_what_is_lent)
-{
+START_TEST(memory_that_shrinks_leaves_what_is_lent) {
     ax_handle memory = memory_new(lender, 4);
     uint64_t shared = map_memory(lender, memory, 4, RW, 0);
     poke_pages(lender, shared, 4, 1);
@@ -240,8 +222,7 @@ START_TEST(memory_that_shrinks_leaves_what_is_lent)
 }
 END_TEST
 
-START_TEST(what_was_mapped_can_be_lent_on)
-{
+START_TEST(what_was_mapped_can_be_lent_on) {
     lend(loans.lent, PAGE, AX_LOAN_WRITE);
     uint64_t at = must_map(0, PAGE);
     struct frame *frame;
@@ -253,8 +234,7 @@ START_TEST(what_was_mapped_can_be_lent_on)
 }
 END_TEST
 
-TCase *loan_map_tests(void)
-{
+TCase *loan_map_tests(void) {
     TCase *tcase = loan_case("loan_map");
     tcase_add_test(tcase, a_mapped_loan_shows_the_lenders_pages);
     tcase_add_test(tcase, a_read_loan_is_mapped_for_reading);

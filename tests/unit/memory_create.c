@@ -2,13 +2,11 @@
 #include "memory_tests.h"
 #include "memory_world.h"
 
-static ax_result create(uint64_t page_count, uint64_t flags, ax_place place)
-{
+static ax_result create(uint64_t page_count, uint64_t flags, ax_place place) {
     return kcall(world.one, AX_CALL_MEMORY_CREATE, page_count, flags, place);
 }
 
-START_TEST(pages_come_at_first_touch)
-{
+START_TEST(pages_come_at_first_touch) {
     usage_note();
     ax_handle handle = memory_new(world.one, 1000);
     ck_assert_uint_eq(world.account->used_bytes,
@@ -22,15 +20,13 @@ START_TEST(pages_come_at_first_touch)
 }
 END_TEST
 
-START_TEST(an_object_may_begin_empty)
-{
+START_TEST(an_object_may_begin_empty) {
     ax_handle handle = memory_new(world.one, 0);
     ck_assert_uint_eq(info_of(world.one, handle).memory.page_count, 0);
 }
 END_TEST
 
-START_TEST(sizes_have_a_limit)
-{
+START_TEST(sizes_have_a_limit) {
     usage_note();
     expect(create(MEMORY_PAGES_MAX + 1, 0, 0), AX_ERR_LIMIT);
     expect(create(UINT64_MAX, 0, 0), AX_ERR_LIMIT);
@@ -39,15 +35,13 @@ START_TEST(sizes_have_a_limit)
 }
 END_TEST
 
-START_TEST(unknown_flags_are_refused)
-{
+START_TEST(unknown_flags_are_refused) {
     expect(create(1, 2, 0), AX_ERR_ARGUMENT);
     expect(create(1, UINT64_C(1) << 32, 0), AX_ERR_ARGUMENT);
 }
 END_TEST
 
-START_TEST(a_place_is_checked)
-{
+START_TEST(a_place_is_checked) {
     ax_handle taken = memory_new(world.one, 1);
     usage_note();
     expect(create(1, 0, AX_PLACE(0, taken & AX_HANDLE_INDEX_MASK)), AX_ERR_EXISTS);
@@ -58,16 +52,14 @@ START_TEST(a_place_is_checked)
 }
 END_TEST
 
-START_TEST(lack_of_memory_has_no_effect)
-{
+START_TEST(lack_of_memory_has_no_effect) {
     with_failing_allocations(world.one, AX_CALL_MEMORY_CREATE, (uint64_t[5]){10});
     with_failing_allocations(world.one, AX_CALL_MEMORY_CREATE,
                              (uint64_t[5]){70, AX_MEMORY_CONTIGUOUS});
 }
 END_TEST
 
-START_TEST(contiguous_memory_is_there_at_once)
-{
+START_TEST(contiguous_memory_is_there_at_once) {
     usage_note();
     ax_result handle = create(100, AX_MEMORY_CONTIGUOUS, 0);
     ck_assert_int_gt(handle, 0);
@@ -87,8 +79,7 @@ START_TEST(contiguous_memory_is_there_at_once)
 }
 END_TEST
 
-START_TEST(contiguous_memory_is_zero)
-{
+START_TEST(contiguous_memory_is_zero) {
     ax_result soiled = create(64, AX_MEMORY_CONTIGUOUS, 0);
     ck_assert_int_gt(soiled, 0);
     uint64_t at = map_memory(world.one, (ax_handle)soiled, 64, RW, 0);
@@ -104,8 +95,7 @@ START_TEST(contiguous_memory_is_zero)
 }
 END_TEST
 
-START_TEST(contiguous_memory_has_its_limits)
-{
+START_TEST(contiguous_memory_has_its_limits) {
     usage_note();
     expect(create(0, AX_MEMORY_CONTIGUOUS, 0), AX_ERR_ARGUMENT);
     expect(create((1U << (FRAME_ORDERS - 1)) + 1, AX_MEMORY_CONTIGUOUS, 0), AX_ERR_LIMIT);
@@ -119,8 +109,7 @@ START_TEST(contiguous_memory_has_its_limits)
 }
 END_TEST
 
-TCase *memory_create_tests(void)
-{
+TCase *memory_create_tests(void) {
     TCase *tcase = world_case("memory_create");
     tcase_add_test(tcase, pages_come_at_first_touch);
     tcase_add_test(tcase, an_object_may_begin_empty);

@@ -3,8 +3,7 @@
 
 #include <stdlib.h>
 
-int main(void)
-{
+int main(void) {
     TCase *(*const cases[])(void) = {
         account_calls_tests, frame_alloc_tests,   frame_wait_tests,    heap_alloc_tests,
         memory_tree_tests,   memory_create_tests, memory_resize_tests, space_map_tests,

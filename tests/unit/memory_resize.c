@@ -2,13 +2,11 @@
 #include "memory_tests.h"
 #include "memory_world.h"
 
-static ax_result resize(ax_handle handle, uint64_t page_count)
-{
+static ax_result resize(ax_handle handle, uint64_t page_count) {
     return kcall(world.one, AX_CALL_MEMORY_RESIZE, handle, page_count);
 }
 
-START_TEST(grows_and_shrinks)
-{
+START_TEST(grows_and_shrinks) {
     ax_handle handle = memory_new(world.one, 0);
     expect(resize(handle, 100), AX_OK);
     ck_assert_uint_eq(info_of(world.one, handle).memory.page_count, 100);
@@ -24,8 +22,7 @@ START_TEST(grows_and_shrinks)
 }
 END_TEST
 
-START_TEST(pages_cut_off_are_beyond_the_end)
-{
+START_TEST(pages_cut_off_are_beyond_the_end) {
     ax_handle handle = memory_new(world.one, 4);
     uint64_t at = map_memory(world.one, handle, 6, RW, 0);
     poke_pages(world.one, at, 4, 1);
@@ -37,8 +34,7 @@ START_TEST(pages_cut_off_are_beyond_the_end)
 }
 END_TEST
 
-START_TEST(pages_that_grow_again_are_zero)
-{
+START_TEST(pages_that_grow_again_are_zero) {
     ax_handle handle = memory_new(world.one, 4);
     uint64_t shared = map_memory(world.one, handle, 4, RW, 0);
     uint64_t private = map_memory(world.one, handle, 4, RW, AX_MAP_PRIVATE);
@@ -55,8 +51,7 @@ START_TEST(pages_that_grow_again_are_zero)
 }
 END_TEST
 
-START_TEST(every_mapping_of_every_process_shrinks)
-{
+START_TEST(every_mapping_of_every_process_shrinks) {
     ax_handle handle = memory_new(world.one, 8);
     ax_handle theirs = driver_copy(world.process, handle, world.other, AX_RIGHT_ALL);
     uint64_t here = map_memory(world.one, handle, 8, RW, 0);
@@ -72,8 +67,7 @@ START_TEST(every_mapping_of_every_process_shrinks)
 }
 END_TEST
 
-START_TEST(shrinking_is_cut_into_portions)
-{
+START_TEST(shrinking_is_cut_into_portions) {
     ax_handle handle = memory_new(world.one, 200);
     uint64_t at[70];
     for (unsigned i = 0; i < 70; i++)
@@ -89,8 +83,7 @@ START_TEST(shrinking_is_cut_into_portions)
 END_TEST
 
 /* One portion of a resize, as if the thread died after it. */
-static void resize_portion(ax_handle handle, uint64_t page_count)
-{
+static void resize_portion(ax_handle handle, uint64_t page_count) {
     uint64_t arguments[5] = {handle, page_count};
     kernel_lock();
     world.two->progress[0] = world.two->progress[1] = 0;
@@ -98,8 +91,7 @@ static void resize_portion(ax_handle handle, uint64_t page_count)
     kernel_unlock();
 }
 
-START_TEST(a_cut_that_was_begun_is_finished_by_the_next)
-{
+START_TEST(a_cut_that_was_begun_is_finished_by_the_next) {
     ax_handle handle = memory_new(world.one, 200);
     uint64_t at = map_memory(world.one, handle, 200, RW, 0);
     poke_pages(world.one, at, 200, 1);
@@ -113,8 +105,7 @@ START_TEST(a_cut_that_was_begun_is_finished_by_the_next)
 }
 END_TEST
 
-START_TEST(a_mapping_split_meanwhile_is_cut_as_well)
-{
+START_TEST(a_mapping_split_meanwhile_is_cut_as_well) {
     ax_handle handle = memory_new(world.one, 200);
     for (unsigned i = 0; i < 70; i++)
         map_memory(world.one, handle, 1, AX_PROT_READ, 0);
@@ -131,8 +122,7 @@ START_TEST(a_mapping_split_meanwhile_is_cut_as_well)
 }
 END_TEST
 
-START_TEST(a_cut_ends_when_the_mappings_are_gone)
-{
+START_TEST(a_cut_ends_when_the_mappings_are_gone) {
     ax_handle handle = memory_new(world.one, 200);
     uint64_t at[70];
     for (unsigned i = 0; i < 70; i++)
@@ -145,8 +135,7 @@ START_TEST(a_cut_ends_when_the_mappings_are_gone)
 }
 END_TEST
 
-START_TEST(memory_comes_back)
-{
+START_TEST(memory_comes_back) {
     ax_handle handle = memory_new(world.one, 0);
     usage_note();
     expect(resize(handle, 300), AX_OK);
@@ -159,8 +148,7 @@ START_TEST(memory_comes_back)
 }
 END_TEST
 
-START_TEST(resizing_checks_its_handle_and_size)
-{
+START_TEST(resizing_checks_its_handle_and_size) {
     ax_handle handle = memory_new(world.one, 1);
     expect(resize(0, 1), AX_ERR_HANDLE);
     expect(resize(stale(world.one), 1), AX_ERR_HANDLE);
@@ -171,8 +159,7 @@ START_TEST(resizing_checks_its_handle_and_size)
 }
 END_TEST
 
-START_TEST(contiguous_and_device_memory_keep_their_size)
-{
+START_TEST(contiguous_and_device_memory_keep_their_size) {
     ax_result contiguous = kcall(world.one, AX_CALL_MEMORY_CREATE, 2, AX_MEMORY_CONTIGUOUS);
     expect(resize((ax_handle)contiguous, 1), AX_ERR_STATE);
     ax_handle registers = registers_new(2);
@@ -183,8 +170,7 @@ START_TEST(contiguous_and_device_memory_keep_their_size)
 }
 END_TEST
 
-TCase *memory_resize_tests(void)
-{
+TCase *memory_resize_tests(void) {
     TCase *tcase = world_case("memory_resize");
     tcase_add_test(tcase, grows_and_shrinks);
     tcase_add_test(tcase, pages_cut_off_are_beyond_the_end);

@@ -40,8 +40,7 @@ static const uint64_t indices[SPREAD] = {
 static struct memory *memory;
 static struct frame *held[SPREAD];
 
-static void start(void)
-{
+static void start(void) {
     world_start();
     for (unsigned i = 0; i < SPREAD; i++)
         held[i] = NULL;
@@ -51,8 +50,7 @@ static void start(void)
     usage_note();
 }
 
-static void stop(void)
-{
+static void stop(void) {
     kernel_lock();
     object_unref(&memory->object);
     kernel_unlock();
@@ -60,22 +58,19 @@ static void stop(void)
     world_stop();
 }
 
-static void insert(unsigned i)
-{
+static void insert(unsigned i) {
     expect(frame_alloc(NULL, 0, &held[i]), AX_OK);
     expect(memory_insert(memory, indices[i], held[i]), AX_OK);
 }
 
-static void take(unsigned i)
-{
+static void take(unsigned i) {
     ck_assert_ptr_eq(memory_remove(memory, indices[i]), held[i]);
     frame_unref(held[i]);
     held[i] = NULL;
 }
 
 /* The next index held at or after a page, found the slow way. */
-static uint64_t slow_next(uint64_t page)
-{
+static uint64_t slow_next(uint64_t page) {
     uint64_t next = UINT64_MAX;
     for (unsigned i = 0; i < SPREAD; i++) {
         if (held[i] != NULL && indices[i] >= page && indices[i] < next)
@@ -84,8 +79,7 @@ static uint64_t slow_next(uint64_t page)
     return next;
 }
 
-static void compare(void)
-{
+static void compare(void) {
     uint64_t present = 0;
     for (unsigned i = 0; i < SPREAD; i++) {
         ck_assert_ptr_eq(memory_find(memory, indices[i]), held[i]);
@@ -96,8 +90,7 @@ static void compare(void)
     ck_assert_uint_eq(memory->present, present);
 }
 
-START_TEST(an_empty_object_has_no_pages)
-{
+START_TEST(an_empty_object_has_no_pages) {
     kernel_lock();
     compare();
     ck_assert_ptr_null(memory_remove(memory, 0));
@@ -106,8 +99,7 @@ START_TEST(an_empty_object_has_no_pages)
 }
 END_TEST
 
-START_TEST(pages_are_found_where_they_were_put)
-{
+START_TEST(pages_are_found_where_they_were_put) {
     kernel_lock();
     struct random random;
     random_seed(&random, 7);
@@ -131,8 +123,7 @@ START_TEST(pages_are_found_where_they_were_put)
 }
 END_TEST
 
-START_TEST(a_first_page_needs_no_node)
-{
+START_TEST(a_first_page_needs_no_node) {
     kernel_lock();
     insert(0);
     ck_assert_uint_eq(world.account->used_objects, world.used_objects);
@@ -146,8 +137,7 @@ START_TEST(a_first_page_needs_no_node)
 }
 END_TEST
 
-START_TEST(a_page_is_replaced_in_place)
-{
+START_TEST(a_page_is_replaced_in_place) {
     kernel_lock();
     struct frame *fresh;
     expect(frame_alloc(NULL, 0, &fresh), AX_OK);
@@ -160,8 +150,7 @@ START_TEST(a_page_is_replaced_in_place)
 }
 END_TEST
 
-START_TEST(an_insertion_that_fails_leaves_no_trace)
-{
+START_TEST(an_insertion_that_fails_leaves_no_trace) {
     kernel_lock();
     for (unsigned i = 0; i < SPREAD; i += 5) {
         struct frame *frame;
@@ -186,8 +175,7 @@ START_TEST(an_insertion_that_fails_leaves_no_trace)
 }
 END_TEST
 
-START_TEST(an_insertion_respects_the_limit)
-{
+START_TEST(an_insertion_respects_the_limit) {
     kernel_lock();
     insert(0);
     struct frame *frame;
@@ -202,8 +190,7 @@ START_TEST(an_insertion_respects_the_limit)
 }
 END_TEST
 
-START_TEST(ranges_are_dropped_in_portions)
-{
+START_TEST(ranges_are_dropped_in_portions) {
     kernel_lock();
     for (unsigned i = 0; i < SPREAD; i++)
         insert(i);
@@ -223,8 +210,7 @@ START_TEST(ranges_are_dropped_in_portions)
 }
 END_TEST
 
-START_TEST(an_object_gives_everything_back_when_it_dies)
-{
+START_TEST(an_object_gives_everything_back_when_it_dies) {
     kernel_lock();
     struct memory *large;
     uint64_t free_count = kernel->frames.free_count;
@@ -245,8 +231,7 @@ START_TEST(an_object_gives_everything_back_when_it_dies)
 }
 END_TEST
 
-START_TEST(an_object_has_a_greatest_size)
-{
+START_TEST(an_object_has_a_greatest_size) {
     kernel_lock();
     struct memory *large;
     expect(memory_make(world.account, MEMORY_PAGES_MAX + 1, &large), AX_ERR_LIMIT);
@@ -255,8 +240,7 @@ START_TEST(an_object_has_a_greatest_size)
 }
 END_TEST
 
-TCase *memory_tree_tests(void)
-{
+TCase *memory_tree_tests(void) {
     TCase *tcase = tcase_create("memory_tree");
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_add_test(tcase, an_empty_object_has_no_pages);

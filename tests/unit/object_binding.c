@@ -6,20 +6,17 @@
 #include "event.h"
 
 static ax_result bind(struct thread *thread, ax_handle endpoint, ax_handle object, uint64_t mask,
-                      uint64_t cookie)
-{
+                      uint64_t cookie) {
     return kcall(thread, AX_CALL_ENDPOINT_BIND, endpoint, object, mask, cookie);
 }
 
-static ax_result receive(struct thread *thread, ax_handle endpoint, uint64_t deadline)
-{
+static ax_result receive(struct thread *thread, ax_handle endpoint, uint64_t deadline) {
     thread->page->ipc.receive_deadline_ns = deadline;
     return kcall(thread, AX_CALL_REPLY_RECEIVE, 0, endpoint);
 }
 
 /* The thread has received this. */
-static void expect_event(const struct thread *thread, uint64_t cookie, uint64_t signals)
-{
+static void expect_event(const struct thread *thread, uint64_t cookie, uint64_t signals) {
     expect(driver_answer(thread), AX_OK);
     const struct ax_message *message = &thread->page->ipc.message;
     ck_assert_uint_eq(message->kind, AX_MESSAGE_EVENT);
@@ -27,8 +24,7 @@ static void expect_event(const struct thread *thread, uint64_t cookie, uint64_t 
     ck_assert_uint_eq(message->words[0], signals);
 }
 
-START_TEST(a_bound_event_comes_as_a_message)
-{
+START_TEST(a_bound_event_comes_as_a_message) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(receive(world.one, endpoint, NOW), AX_ERR_TIMEOUT);
@@ -41,8 +37,7 @@ START_TEST(a_bound_event_comes_as_a_message)
 }
 END_TEST
 
-START_TEST(what_was_told_is_taken_from_the_event)
-{
+START_TEST(what_was_told_is_taken_from_the_event) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(receive(world.one, endpoint, NOW), AX_ERR_TIMEOUT);
@@ -57,8 +52,7 @@ START_TEST(what_was_told_is_taken_from_the_event)
 }
 END_TEST
 
-START_TEST(what_holds_when_it_is_bound_is_told)
-{
+START_TEST(what_holds_when_it_is_bound_is_told) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     signal_event(world.one, event, 0, 0x1);
@@ -68,8 +62,7 @@ START_TEST(what_holds_when_it_is_bound_is_told)
 }
 END_TEST
 
-START_TEST(what_was_cleared_again_is_not_told)
-{
+START_TEST(what_was_cleared_again_is_not_told) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(receive(world.one, endpoint, NOW), AX_ERR_TIMEOUT);
@@ -82,8 +75,7 @@ START_TEST(what_was_cleared_again_is_not_told)
 }
 END_TEST
 
-START_TEST(a_timer_stays_fired_until_it_is_acknowledged)
-{
+START_TEST(a_timer_stays_fired_until_it_is_acknowledged) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle timer = make(world.one, AX_TYPE_TIMER);
     expect(bind(world.one, endpoint, timer, AX_SIGNAL_FIRED, 5), AX_OK);
@@ -97,8 +89,7 @@ START_TEST(a_timer_stays_fired_until_it_is_acknowledged)
 }
 END_TEST
 
-START_TEST(a_new_instance_gets_every_bound_object_once)
-{
+START_TEST(a_new_instance_gets_every_bound_object_once) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle first = make(world.one, AX_TYPE_EVENT);
     ax_handle second = make(world.one, AX_TYPE_EVENT);
@@ -118,8 +109,7 @@ START_TEST(a_new_instance_gets_every_bound_object_once)
 }
 END_TEST
 
-START_TEST(events_come_in_the_order_of_their_edges)
-{
+START_TEST(events_come_in_the_order_of_their_edges) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     expect(receive(world.one, endpoint, NOW), AX_ERR_TIMEOUT);
     ax_handle events[3];
@@ -139,8 +129,7 @@ START_TEST(events_come_in_the_order_of_their_edges)
 }
 END_TEST
 
-START_TEST(one_binding_an_object)
-{
+START_TEST(one_binding_an_object) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle another = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
@@ -154,8 +143,7 @@ START_TEST(one_binding_an_object)
 }
 END_TEST
 
-START_TEST(what_is_unbound_is_not_told)
-{
+START_TEST(what_is_unbound_is_not_told) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(receive(world.one, endpoint, NOW), AX_ERR_TIMEOUT);
@@ -172,8 +160,7 @@ START_TEST(what_is_unbound_is_not_told)
 }
 END_TEST
 
-START_TEST(a_dead_endpoint_lets_its_objects_go)
-{
+START_TEST(a_dead_endpoint_lets_its_objects_go) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle closed = make(world.one, AX_TYPE_EVENT);
     must_close(world.one, closed);
@@ -190,8 +177,7 @@ START_TEST(a_dead_endpoint_lets_its_objects_go)
 }
 END_TEST
 
-START_TEST(the_rights_of_both_are_needed)
-{
+START_TEST(the_rights_of_both_are_needed) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle weak = weaken(world.one, endpoint, AX_RIGHT_ALL & ~AX_RIGHT_RECEIVE);
@@ -207,8 +193,7 @@ START_TEST(the_rights_of_both_are_needed)
 }
 END_TEST
 
-START_TEST(without_memory_nothing_is_bound)
-{
+START_TEST(without_memory_nothing_is_bound) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     usage_note();
@@ -228,8 +213,7 @@ START_TEST(without_memory_nothing_is_bound)
 }
 END_TEST
 
-START_TEST(an_endpoint_has_a_limit_of_bindings)
-{
+START_TEST(an_endpoint_has_a_limit_of_bindings) {
     ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
     ax_handle event = 0;
     for (unsigned i = 0; i < BINDINGS_MAX; i++) {
@@ -243,8 +227,7 @@ START_TEST(an_endpoint_has_a_limit_of_bindings)
 }
 END_TEST
 
-TCase *object_binding_tests(void)
-{
+TCase *object_binding_tests(void) {
     TCase *tcase = world_case("object_binding");
     tcase_add_test(tcase, a_bound_event_comes_as_a_message);
     tcase_add_test(tcase, what_was_told_is_taken_from_the_event);

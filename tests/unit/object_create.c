@@ -4,8 +4,7 @@
 static const enum ax_type types[] = {AX_TYPE_EVENT, AX_TYPE_ENDPOINT, AX_TYPE_TIMER, AX_TYPE_QUEUE};
 #define TYPES ((int)(sizeof(types) / sizeof(types[0])))
 
-START_TEST(makes_an_object_with_all_rights)
-{
+START_TEST(makes_an_object_with_all_rights) {
     ax_handle handle = make(world.one, types[_i]);
     struct ax_object_info info = info_of(world.one, handle);
     ck_assert_uint_eq(info.type, types[_i]);
@@ -19,8 +18,7 @@ START_TEST(makes_an_object_with_all_rights)
 }
 END_TEST
 
-START_TEST(ids_are_never_used_again)
-{
+START_TEST(ids_are_never_used_again) {
     ax_handle first = make(world.one, types[_i]);
     uint64_t id = info_of(world.one, first).object_id;
     must_close(world.one, first);
@@ -29,8 +27,7 @@ START_TEST(ids_are_never_used_again)
 }
 END_TEST
 
-START_TEST(is_paid_for_until_it_is_closed)
-{
+START_TEST(is_paid_for_until_it_is_closed) {
     must_close(world.one, make(world.one, types[_i])); /* the table has its leaf */
     usage_note();
     ax_handle handle = make(world.one, types[_i]);
@@ -41,14 +38,12 @@ START_TEST(is_paid_for_until_it_is_closed)
 }
 END_TEST
 
-START_TEST(fails_cleanly_when_an_allocation_fails)
-{
+START_TEST(fails_cleanly_when_an_allocation_fails) {
     with_failing_allocations(world.one, AX_CALL_OBJECT_CREATE, (uint64_t[5]){types[_i]});
 }
 END_TEST
 
-START_TEST(fails_at_the_accounts_limit)
-{
+START_TEST(fails_at_the_accounts_limit) {
     make(world.one, types[_i]);
     uint64_t limit = world.account->limit_objects;
     world.account->limit_objects = world.account->used_objects;
@@ -60,8 +55,7 @@ START_TEST(fails_at_the_accounts_limit)
 }
 END_TEST
 
-START_TEST(other_types_are_refused)
-{
+START_TEST(other_types_are_refused) {
     for (uint64_t type = 0; type <= AX_TYPE_COUNT; type++) {
         if (type == AX_TYPE_EVENT || type == AX_TYPE_ENDPOINT || type == AX_TYPE_TIMER ||
             type == AX_TYPE_QUEUE)
@@ -73,30 +67,26 @@ START_TEST(other_types_are_refused)
 }
 END_TEST
 
-START_TEST(an_event_begins_with_the_signals_asked_for)
-{
+START_TEST(an_event_begins_with_the_signals_asked_for) {
     ax_result event = kcall(world.one, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT, AX_SIGNAL_SERVED);
     ck_assert_uint_eq(info_of(world.one, (ax_handle)event).signals, AX_SIGNAL_SERVED);
 }
 END_TEST
 
-START_TEST(an_event_does_not_begin_with_the_kernels_signals)
-{
+START_TEST(an_event_does_not_begin_with_the_kernels_signals) {
     expect(kcall(world.one, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT, AX_SIGNAL_ENDED),
            AX_ERR_ARGUMENT);
     expect(kcall(world.one, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT, 1ULL << 32), AX_ERR_ARGUMENT);
 }
 END_TEST
 
-START_TEST(only_events_take_an_argument)
-{
+START_TEST(only_events_take_an_argument) {
     for (int i = 1; i < TYPES; i++)
         expect(kcall(world.one, AX_CALL_OBJECT_CREATE, types[i], 1), AX_ERR_ARGUMENT);
 }
 END_TEST
 
-START_TEST(goes_to_a_named_slot_once)
-{
+START_TEST(goes_to_a_named_slot_once) {
     uint64_t place = AX_PLACE(AX_HANDLE_NONE, 77);
     expect(kcall(world.one, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT, 0, place), 77);
     usage_note();
@@ -105,8 +95,7 @@ START_TEST(goes_to_a_named_slot_once)
 }
 END_TEST
 
-START_TEST(goes_to_another_processs_table)
-{
+START_TEST(goes_to_another_processs_table) {
     uint64_t place = AX_PLACE(world.other_handle, 9);
     expect(kcall(world.one, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT, 0, place), 9);
     ck_assert_uint_eq(info_of(world.stranger, 9).type, AX_TYPE_EVENT);
@@ -114,8 +103,7 @@ START_TEST(goes_to_another_processs_table)
 }
 END_TEST
 
-START_TEST(its_maker_pays_wherever_it_goes)
-{
+START_TEST(its_maker_pays_wherever_it_goes) {
     expect(
         kcall(world.one, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT, 0, AX_PLACE(world.other_handle, 9)),
         9);
@@ -131,8 +119,7 @@ START_TEST(its_maker_pays_wherever_it_goes)
 }
 END_TEST
 
-START_TEST(a_place_needs_the_right_to_it)
-{
+START_TEST(a_place_needs_the_right_to_it) {
     ax_handle weak = weaken(world.one, world.other_handle, AX_RIGHT_ALL & ~AX_RIGHT_HANDLES);
     expect(kcall(world.one, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT, 0, AX_PLACE(weak, 9)),
            AX_ERR_RIGHTS);
@@ -145,8 +132,7 @@ START_TEST(a_place_needs_the_right_to_it)
 }
 END_TEST
 
-START_TEST(a_slot_beyond_the_table_is_refused)
-{
+START_TEST(a_slot_beyond_the_table_is_refused) {
     expect(kcall(world.one, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT, 0,
                  AX_PLACE(0, AX_HANDLE_INDEX_MASK + 1)),
            AX_ERR_ARGUMENT);
@@ -158,8 +144,7 @@ START_TEST(a_slot_beyond_the_table_is_refused)
 }
 END_TEST
 
-START_TEST(nothing_goes_to_an_ended_process)
-{
+START_TEST(nothing_goes_to_an_ended_process) {
     expect(kcall(world.one, AX_CALL_PROCESS_END, world.other_handle, AX_CAUSE_KILLED, 0), AX_OK);
     usage_note();
     expect(
@@ -172,8 +157,7 @@ START_TEST(nothing_goes_to_an_ended_process)
 }
 END_TEST
 
-TCase *object_create_tests(void)
-{
+TCase *object_create_tests(void) {
     TCase *tcase = world_case("object_create");
     tcase_add_loop_test(tcase, makes_an_object_with_all_rights, 0, TYPES);
     tcase_add_loop_test(tcase, ids_are_never_used_again, 0, TYPES);

@@ -3,8 +3,7 @@
 
 #include <stdlib.h>
 
-int main(void)
-{
+int main(void) {
     Suite *suite = suite_create("object");
     suite_add_tcase(suite, object_create_tests());
     suite_add_tcase(suite, object_signal_tests());

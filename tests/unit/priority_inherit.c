@@ -9,28 +9,24 @@ struct low {
     ax_handle session; /* of client's */
 };
 
-static struct low low_server(void)
-{
+static struct low low_server(void) {
     struct low low = {.thread = new_thread(16)};
     low.endpoint = endpoint_for(low.thread);
     low.session = session_for(low.thread, low.endpoint, BADGE, world.client);
     return low;
 }
 
-static void set_priority(struct thread *thread, uint64_t priority)
-{
+static void set_priority(struct thread *thread, uint64_t priority) {
     ax_handle handle = grant_thread(thread, driver_root(), AX_RIGHT_CONTROL);
     expect(root_call(AX_CALL_THREAD_CONTROL, handle, AX_THREAD_PRIORITY, priority), AX_OK);
     must_close(driver_root_thread(), handle);
 }
 
-static struct thread *caller_of(uint8_t priority)
-{
+static struct thread *caller_of(uint8_t priority) {
     return driver_thread_with(world.client, priority, 0);
 }
 
-START_TEST(a_server_inherits_from_the_call_it_serves)
-{
+START_TEST(a_server_inherits_from_the_call_it_serves) {
     struct thread *better = caller_of(20);
     calls(better, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
@@ -41,8 +37,7 @@ START_TEST(a_server_inherits_from_the_call_it_serves)
 }
 END_TEST
 
-START_TEST(a_worse_call_lends_nothing)
-{
+START_TEST(a_worse_call_lends_nothing) {
     struct thread *worse = caller_of(16);
     set_priority(worse, 3);
     set_priority(world.one, 3);
@@ -55,8 +50,7 @@ START_TEST(a_worse_call_lends_nothing)
 }
 END_TEST
 
-START_TEST(calls_that_wait_lend_when_nobody_receives)
-{
+START_TEST(calls_that_wait_lend_when_nobody_receives) {
     has_nothing(world.sam, world.endpoint);
     rests(world.sam);
     calls(caller_of(20), world.session, 1);
@@ -67,8 +61,7 @@ START_TEST(calls_that_wait_lend_when_nobody_receives)
 }
 END_TEST
 
-START_TEST(every_member_inherits_from_waiting_calls)
-{
+START_TEST(every_member_inherits_from_waiting_calls) {
     has_nothing(world.sam, world.endpoint);
     has_nothing(world.sue, world.endpoint);
     rests(world.sam);
@@ -83,8 +76,7 @@ START_TEST(every_member_inherits_from_waiting_calls)
 }
 END_TEST
 
-START_TEST(a_withdrawn_call_takes_its_priority_back)
-{
+START_TEST(a_withdrawn_call_takes_its_priority_back) {
     has_nothing(world.sam, world.endpoint);
     rests(world.sam);
     struct thread *better = caller_of(20);
@@ -94,8 +86,7 @@ START_TEST(a_withdrawn_call_takes_its_priority_back)
 }
 END_TEST
 
-START_TEST(a_parked_call_lends_nothing_until_it_is_taken_up)
-{
+START_TEST(a_parked_call_lends_nothing_until_it_is_taken_up) {
     calls(caller_of(20), world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     has_nothing(world.sam, world.endpoint);
@@ -107,8 +98,7 @@ START_TEST(a_parked_call_lends_nothing_until_it_is_taken_up)
 }
 END_TEST
 
-START_TEST(a_thread_that_answers_for_another_frees_it)
-{
+START_TEST(a_thread_that_answers_for_another_frees_it) {
     calls(caller_of(20), world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     rests(world.sam);
@@ -117,8 +107,7 @@ START_TEST(a_thread_that_answers_for_another_frees_it)
 }
 END_TEST
 
-START_TEST(a_caller_that_becomes_better_lends_more)
-{
+START_TEST(a_caller_that_becomes_better_lends_more) {
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
     set_priority(world.one, 21);
@@ -128,8 +117,7 @@ START_TEST(a_caller_that_becomes_better_lends_more)
 }
 END_TEST
 
-START_TEST(a_dead_caller_lends_nothing)
-{
+START_TEST(a_dead_caller_lends_nothing) {
     struct thread *better = new_thread(20);
     ax_handle theirs = driver_copy(world.client, world.session, better->process, AX_RIGHT_ALL);
     calls(better, theirs, 1);
@@ -140,8 +128,7 @@ START_TEST(a_dead_caller_lends_nothing)
 }
 END_TEST
 
-START_TEST(priority_goes_along_a_chain)
-{
+START_TEST(priority_goes_along_a_chain) {
     struct low low = low_server();
     ax_handle below = driver_copy(world.client, low.session, world.server, AX_RIGHT_ALL);
     calls(world.one, world.session, 1);
@@ -159,8 +146,7 @@ START_TEST(priority_goes_along_a_chain)
 }
 END_TEST
 
-START_TEST(a_call_in_the_queue_of_a_chain_moves_up)
-{
+START_TEST(a_call_in_the_queue_of_a_chain_moves_up) {
     /* sam's call waits at a server that rests; a better call comes to sam's endpoint. */
     struct low low = low_server();
     ax_handle below = driver_copy(world.client, low.session, world.server, AX_RIGHT_ALL);
@@ -179,8 +165,7 @@ START_TEST(a_call_in_the_queue_of_a_chain_moves_up)
 END_TEST
 
 /* So many servers in a row, each having received the call of the one before and calling on. */
-static void chain(struct thread **threads, unsigned length)
-{
+static void chain(struct thread **threads, unsigned length) {
     ax_handle next = world.session;
     struct thread *caller = world.one;
     for (unsigned i = 0; i < length; i++) {
@@ -193,8 +178,7 @@ static void chain(struct thread **threads, unsigned length)
     }
 }
 
-START_TEST(chains_are_followed_sixteen_deep)
-{
+START_TEST(chains_are_followed_sixteen_deep) {
     struct thread *threads[20];
     chain(threads, 20);
     set_priority(world.one, 20);
@@ -206,8 +190,7 @@ START_TEST(chains_are_followed_sixteen_deep)
 }
 END_TEST
 
-START_TEST(a_server_that_waits_for_a_call_is_not_asked_to_hurry)
-{
+START_TEST(a_server_that_waits_for_a_call_is_not_asked_to_hurry) {
     has_nothing(world.sam, world.endpoint);
     waits(world.sue, world.endpoint);
     struct thread *better = caller_of(20);
@@ -218,8 +201,7 @@ START_TEST(a_server_that_waits_for_a_call_is_not_asked_to_hurry)
 }
 END_TEST
 
-START_TEST(a_server_that_leaves_its_endpoint_inherits_no_more)
-{
+START_TEST(a_server_that_leaves_its_endpoint_inherits_no_more) {
     ax_handle elsewhere = endpoint_for(world.sam);
     has_nothing(world.sam, world.endpoint);
     rests(world.sam);
@@ -231,8 +213,7 @@ START_TEST(a_server_that_leaves_its_endpoint_inherits_no_more)
 }
 END_TEST
 
-START_TEST(a_redelivered_call_lends_again)
-{
+START_TEST(a_redelivered_call_lends_again) {
     keep();
     calls(caller_of(20), world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -245,8 +226,7 @@ START_TEST(a_redelivered_call_lends_again)
 }
 END_TEST
 
-START_TEST(a_better_fresh_call_counts_behind_redelivered_ones)
-{
+START_TEST(a_better_fresh_call_counts_behind_redelivered_ones) {
     keep();
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -267,8 +247,7 @@ START_TEST(a_better_fresh_call_counts_behind_redelivered_ones)
 }
 END_TEST
 
-START_TEST(the_better_of_two_callers_is_not_kept_waiting)
-{
+START_TEST(the_better_of_two_callers_is_not_kept_waiting) {
     /* The classic: a middling thread must not keep the server from answering the best. */
     struct thread *middling = driver_thread_with(world.client, 18, 0);
     rests(middling);
@@ -286,8 +265,7 @@ START_TEST(the_better_of_two_callers_is_not_kept_waiting)
 }
 END_TEST
 
-void priority_inherit_tests(Suite *suite)
-{
+void priority_inherit_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "priority_inherit");
     tcase_add_test(tcase, a_server_inherits_from_the_call_it_serves);
     tcase_add_test(tcase, a_worse_call_lends_nothing);

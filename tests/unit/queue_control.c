@@ -2,30 +2,25 @@
 #include "queue_tests.h"
 
 ax_result queue_control(struct thread *thread, ax_handle queue, uint64_t op, ax_handle handle,
-                        uint64_t mask, uint64_t cookie)
-{
+                        uint64_t mask, uint64_t cookie) {
     return kcall(thread, AX_CALL_QUEUE_CONTROL, queue, op, handle, mask, cookie);
 }
 
-void queue_watch(ax_handle queue, uint64_t mode, ax_handle handle, uint64_t mask, uint64_t cookie)
-{
+void queue_watch(ax_handle queue, uint64_t mode, ax_handle handle, uint64_t mask, uint64_t cookie) {
     expect(queue_control(world.one, queue, AX_QUEUE_ADD | mode, handle, mask, cookie), AX_OK);
 }
 
-ax_result queue_wait(struct thread *thread, ax_handle queue, uint64_t max, uint64_t deadline)
-{
+ax_result queue_wait(struct thread *thread, ax_handle queue, uint64_t max, uint64_t deadline) {
     return kcall(thread, AX_CALL_QUEUE_WAIT, queue, max, deadline);
 }
 
-struct ax_queue_event queue_event(const struct thread *thread, unsigned index)
-{
+struct ax_queue_event queue_event(const struct thread *thread, unsigned index) {
     struct ax_queue_event events[AX_QUEUE_MAX];
     copy_buffer(thread, events, sizeof(events));
     return events[index];
 }
 
-void queue_expect(ax_handle queue, uint64_t cookie, uint32_t signals)
-{
+void queue_expect(ax_handle queue, uint64_t cookie, uint32_t signals) {
     expect(queue_wait(world.one, queue, AX_QUEUE_MAX, NOW), 1);
     struct ax_queue_event event = queue_event(world.one, 0);
     ck_assert_uint_eq(event.cookie, cookie);
@@ -33,13 +28,11 @@ void queue_expect(ax_handle queue, uint64_t cookie, uint32_t signals)
     ck_assert_uint_eq(event.reserved, 0);
 }
 
-void queue_expect_nothing(ax_handle queue)
-{
+void queue_expect_nothing(ax_handle queue) {
     expect(queue_wait(world.one, queue, AX_QUEUE_MAX, NOW), AX_ERR_TIMEOUT);
 }
 
-START_TEST(members_are_known_by_their_cookies)
-{
+START_TEST(members_are_known_by_their_cookies) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     queue_watch(queue, 0, event, 1, 100);
@@ -54,8 +47,7 @@ START_TEST(members_are_known_by_their_cookies)
 }
 END_TEST
 
-START_TEST(the_queues_owner_pays_for_members)
-{
+START_TEST(the_queues_owner_pays_for_members) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle copy = driver_copy(world.process, queue, world.other, AX_RIGHT_ALL);
@@ -70,8 +62,7 @@ START_TEST(the_queues_owner_pays_for_members)
 }
 END_TEST
 
-START_TEST(a_closed_queue_takes_its_members_along)
-{
+START_TEST(a_closed_queue_takes_its_members_along) {
     ax_handle events[100];
     for (unsigned i = 0; i < 100; i++)
         events[i] = make(world.one, AX_TYPE_EVENT);
@@ -87,8 +78,7 @@ START_TEST(a_closed_queue_takes_its_members_along)
 }
 END_TEST
 
-START_TEST(a_member_goes_with_the_last_handle_to_its_object)
-{
+START_TEST(a_member_goes_with_the_last_handle_to_its_object) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     usage_note();
     ax_handle event = make(world.one, AX_TYPE_EVENT);
@@ -104,8 +94,7 @@ START_TEST(a_member_goes_with_the_last_handle_to_its_object)
 }
 END_TEST
 
-START_TEST(a_member_goes_though_somebody_waits_for_its_object)
-{
+START_TEST(a_member_goes_though_somebody_waits_for_its_object) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     queue_watch(queue, 0, event, 1, 5);
@@ -118,8 +107,7 @@ START_TEST(a_member_goes_though_somebody_waits_for_its_object)
 }
 END_TEST
 
-START_TEST(a_member_out_of_reach_is_gone_before_its_memory_is)
-{
+START_TEST(a_member_out_of_reach_is_gone_before_its_memory_is) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     queue_watch(queue, 0, event, 1, 5);
@@ -136,8 +124,7 @@ START_TEST(a_member_out_of_reach_is_gone_before_its_memory_is)
 }
 END_TEST
 
-START_TEST(many_members_of_one_object_go_in_portions)
-{
+START_TEST(many_members_of_one_object_go_in_portions) {
     enum { COUNT = 2 * WORK_PORTION + 5 };
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     usage_note();
@@ -157,8 +144,7 @@ START_TEST(many_members_of_one_object_go_in_portions)
 }
 END_TEST
 
-START_TEST(needs_the_right_to_change_the_queue)
-{
+START_TEST(needs_the_right_to_change_the_queue) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle weak = weaken(world.one, queue, AX_RIGHT_ALL & ~AX_RIGHT_WRITE);
@@ -169,8 +155,7 @@ START_TEST(needs_the_right_to_change_the_queue)
 }
 END_TEST
 
-START_TEST(needs_the_right_to_wait_for_the_member)
-{
+START_TEST(needs_the_right_to_wait_for_the_member) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle weak = weaken(world.one, event, AX_RIGHT_ALL & ~AX_RIGHT_WAIT);
@@ -183,8 +168,7 @@ START_TEST(needs_the_right_to_wait_for_the_member)
 }
 END_TEST
 
-START_TEST(bad_arguments_are_refused)
-{
+START_TEST(bad_arguments_are_refused) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(queue_control(world.one, queue, 3, event, 1, 1), AX_ERR_ARGUMENT);
@@ -196,8 +180,7 @@ START_TEST(bad_arguments_are_refused)
 }
 END_TEST
 
-START_TEST(exclusive_has_its_limits)
-{
+START_TEST(exclusive_has_its_limits) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle inner = make(world.one, AX_TYPE_QUEUE);
@@ -215,8 +198,7 @@ START_TEST(exclusive_has_its_limits)
 }
 END_TEST
 
-START_TEST(without_memory_nothing_is_added)
-{
+START_TEST(without_memory_nothing_is_added) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     usage_note();
@@ -232,8 +214,7 @@ START_TEST(without_memory_nothing_is_added)
 }
 END_TEST
 
-START_TEST(a_crowded_object_takes_no_more_members)
-{
+START_TEST(a_crowded_object_takes_no_more_members) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     static struct watch watches[WATCH_MAX];
@@ -248,8 +229,7 @@ START_TEST(a_crowded_object_takes_no_more_members)
 }
 END_TEST
 
-START_TEST(a_removed_member_is_not_reported)
-{
+START_TEST(a_removed_member_is_not_reported) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     queue_watch(queue, 0, event, 1, 1);
@@ -263,8 +243,7 @@ START_TEST(a_removed_member_is_not_reported)
 }
 END_TEST
 
-START_TEST(every_kind_of_object_can_be_a_member)
-{
+START_TEST(every_kind_of_object_can_be_a_member) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     queue_watch(queue, AX_QUEUE_EDGE, world.other_handle, AX_SIGNAL_ENDED, 1);
     ax_handle timer = make(world.one, AX_TYPE_TIMER);
@@ -285,8 +264,7 @@ START_TEST(every_kind_of_object_can_be_a_member)
 }
 END_TEST
 
-TCase *queue_control_tests(void)
-{
+TCase *queue_control_tests(void) {
     TCase *tcase = world_case("queue_control");
     tcase_add_test(tcase, members_are_known_by_their_cookies);
     tcase_add_test(tcase, the_queues_owner_pays_for_members);

@@ -5,8 +5,7 @@
 #define NEVER    AX_TIME_NEVER
 
 /* queues[0] watches queues[1], which watches queues[2] ...; the last watches an event. */
-static ax_handle chain_make(ax_handle *queues, unsigned count, uint64_t mode)
-{
+static ax_handle chain_make(ax_handle *queues, unsigned count, uint64_t mode) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     for (unsigned i = 0; i < count; i++)
         queues[i] = make(world.one, AX_TYPE_QUEUE);
@@ -16,8 +15,7 @@ static ax_handle chain_make(ax_handle *queues, unsigned count, uint64_t mode)
     return event;
 }
 
-START_TEST(a_queue_is_readable_while_a_member_is_ready)
-{
+START_TEST(a_queue_is_readable_while_a_member_is_ready) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     queue_watch(queue, 0, event, 1, 1);
@@ -33,8 +31,7 @@ START_TEST(a_queue_is_readable_while_a_member_is_ready)
 }
 END_TEST
 
-START_TEST(an_event_is_seen_through_five_queues)
-{
+START_TEST(an_event_is_seen_through_five_queues) {
     ax_handle queues[AX_QUEUE_NESTING_MAX];
     ax_handle event = chain_make(queues, AX_QUEUE_NESTING_MAX, 0);
     for (unsigned i = 0; i < AX_QUEUE_NESTING_MAX; i++)
@@ -51,8 +48,7 @@ START_TEST(an_event_is_seen_through_five_queues)
 }
 END_TEST
 
-START_TEST(taking_the_event_below_silences_those_above)
-{
+START_TEST(taking_the_event_below_silences_those_above) {
     ax_handle queues[3];
     ax_handle event = chain_make(queues, 3, AX_QUEUE_EDGE);
     signal_event(world.one, event, 0, 1);
@@ -62,8 +58,7 @@ START_TEST(taking_the_event_below_silences_those_above)
 }
 END_TEST
 
-START_TEST(each_edge_below_is_an_edge_above)
-{
+START_TEST(each_edge_below_is_an_edge_above) {
     ax_handle outer = make(world.one, AX_TYPE_QUEUE);
     ax_handle inner = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
@@ -77,8 +72,7 @@ START_TEST(each_edge_below_is_an_edge_above)
 }
 END_TEST
 
-START_TEST(a_readable_queue_is_reported_from_the_start)
-{
+START_TEST(a_readable_queue_is_reported_from_the_start) {
     ax_handle outer = make(world.one, AX_TYPE_QUEUE);
     ax_handle inner = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
@@ -89,8 +83,7 @@ START_TEST(a_readable_queue_is_reported_from_the_start)
 }
 END_TEST
 
-START_TEST(a_sixth_queue_is_too_deep)
-{
+START_TEST(a_sixth_queue_is_too_deep) {
     ax_handle queues[AX_QUEUE_NESTING_MAX];
     chain_make(queues, AX_QUEUE_NESTING_MAX, 0);
     ax_handle sixth = make(world.one, AX_TYPE_QUEUE);
@@ -107,8 +100,7 @@ START_TEST(a_sixth_queue_is_too_deep)
 }
 END_TEST
 
-START_TEST(depth_counts_below_and_above)
-{
+START_TEST(depth_counts_below_and_above) {
     ax_handle upper[3], lower[3];
     chain_make(upper, 3, 0);
     chain_make(lower, 3, 0);
@@ -118,8 +110,7 @@ START_TEST(depth_counts_below_and_above)
 }
 END_TEST
 
-START_TEST(a_cycle_is_refused)
-{
+START_TEST(a_cycle_is_refused) {
     ax_handle queues[3];
     chain_make(queues, 3, 0);
     usage_note();
@@ -134,8 +125,7 @@ START_TEST(a_cycle_is_refused)
 }
 END_TEST
 
-START_TEST(a_cycle_of_full_depth_is_a_cycle)
-{
+START_TEST(a_cycle_of_full_depth_is_a_cycle) {
     ax_handle queues[AX_QUEUE_NESTING_MAX];
     chain_make(queues, AX_QUEUE_NESTING_MAX, 0);
     expect(queue_control(world.one, queues[AX_QUEUE_NESTING_MAX - 1], AX_QUEUE_ADD, queues[0],
@@ -144,8 +134,7 @@ START_TEST(a_cycle_of_full_depth_is_a_cycle)
 }
 END_TEST
 
-START_TEST(the_search_for_cycles_is_bounded)
-{
+START_TEST(the_search_for_cycles_is_bounded) {
     ax_handle outer = make(world.one, AX_TYPE_QUEUE);
     ax_handle inner = make(world.one, AX_TYPE_QUEUE);
     for (uint64_t i = 0; i < NESTING_SEARCH_MAX; i++) {
@@ -161,8 +150,7 @@ START_TEST(the_search_for_cycles_is_bounded)
 }
 END_TEST
 
-START_TEST(too_many_watchers_above_are_refused)
-{
+START_TEST(too_many_watchers_above_are_refused) {
     ax_handle inner = make(world.one, AX_TYPE_QUEUE);
     static struct watch watches[NESTING_SEARCH_MAX];
     for (unsigned i = 0; i < NESTING_SEARCH_MAX; i++)
@@ -175,8 +163,7 @@ START_TEST(too_many_watchers_above_are_refused)
 }
 END_TEST
 
-START_TEST(a_nested_queue_goes_with_its_last_handle)
-{
+START_TEST(a_nested_queue_goes_with_its_last_handle) {
     ax_handle queues[2];
     ax_handle event = chain_make(queues, 2, 0);
     signal_event(world.one, event, 0, 1);
@@ -189,8 +176,7 @@ START_TEST(a_nested_queue_goes_with_its_last_handle)
 END_TEST
 
 /* Level by level each queue watches every queue below: 4^4 ways from the event to the top. */
-START_TEST(telling_many_queues_at_once_is_bounded_and_complete)
-{
+START_TEST(telling_many_queues_at_once_is_bounded_and_complete) {
     enum { WIDE = 4, DEEP = AX_QUEUE_NESTING_MAX };
     ax_handle queues[DEEP][WIDE];
     ax_handle event = make(world.one, AX_TYPE_EVENT);
@@ -210,8 +196,7 @@ START_TEST(telling_many_queues_at_once_is_bounded_and_complete)
 }
 END_TEST
 
-START_TEST(beyond_its_budget_an_edge_is_told_by_the_work_list)
-{
+START_TEST(beyond_its_budget_an_edge_is_told_by_the_work_list) {
     ax_handle queues[2];
     ax_handle event = chain_make(queues, 2, AX_QUEUE_EDGE);
     struct queue *inner = (struct queue *)driver_object(world.process, queues[1]);
@@ -230,8 +215,7 @@ START_TEST(beyond_its_budget_an_edge_is_told_by_the_work_list)
 }
 END_TEST
 
-START_TEST(an_edge_taken_before_it_was_told_is_not_told)
-{
+START_TEST(an_edge_taken_before_it_was_told_is_not_told) {
     ax_handle queues[2];
     ax_handle event = chain_make(queues, 2, AX_QUEUE_EDGE);
     struct queue *inner = (struct queue *)driver_object(world.process, queues[1]);
@@ -248,8 +232,7 @@ START_TEST(an_edge_taken_before_it_was_told_is_not_told)
 }
 END_TEST
 
-TCase *queue_nested_tests(void)
-{
+TCase *queue_nested_tests(void) {
     TCase *tcase = world_case("queue_nested");
     tcase_add_test(tcase, a_queue_is_readable_while_a_member_is_ready);
     tcase_add_test(tcase, an_event_is_seen_through_five_queues);

@@ -3,8 +3,7 @@
 
 #define NEVER AX_TIME_NEVER
 
-START_TEST(a_level_is_reported_as_long_as_it_holds)
-{
+START_TEST(a_level_is_reported_as_long_as_it_holds) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     queue_watch(queue, 0, event, 0x3, 9);
@@ -20,8 +19,7 @@ START_TEST(a_level_is_reported_as_long_as_it_holds)
 }
 END_TEST
 
-START_TEST(an_edge_is_reported_once)
-{
+START_TEST(an_edge_is_reported_once) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     queue_watch(queue, AX_QUEUE_EDGE, event, 0x3, 9);
@@ -40,8 +38,7 @@ START_TEST(an_edge_is_reported_once)
 }
 END_TEST
 
-START_TEST(once_is_silent_until_changed)
-{
+START_TEST(once_is_silent_until_changed) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     queue_watch(queue, AX_QUEUE_ONCE, event, 0x3, 9);
@@ -62,8 +59,7 @@ START_TEST(once_is_silent_until_changed)
 }
 END_TEST
 
-START_TEST(what_holds_already_is_reported_from_the_start)
-{
+START_TEST(what_holds_already_is_reported_from_the_start) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     signal_event(world.one, event, 0, 0x1);
@@ -75,8 +71,7 @@ START_TEST(what_holds_already_is_reported_from_the_start)
 }
 END_TEST
 
-START_TEST(a_change_of_mask_counts_at_once)
-{
+START_TEST(a_change_of_mask_counts_at_once) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     queue_watch(queue, 0, event, 0x1, 9);
@@ -90,8 +85,7 @@ START_TEST(a_change_of_mask_counts_at_once)
 }
 END_TEST
 
-START_TEST(levels_take_turns)
-{
+START_TEST(levels_take_turns) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     for (uint64_t i = 0; i < 3; i++) {
         ax_handle event = make(world.one, AX_TYPE_EVENT);
@@ -110,8 +104,7 @@ START_TEST(levels_take_turns)
 }
 END_TEST
 
-START_TEST(waits_until_a_member_is_ready)
-{
+START_TEST(waits_until_a_member_is_ready) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     queue_watch(queue, AX_QUEUE_EDGE, event, 1, 9);
@@ -126,8 +119,7 @@ START_TEST(waits_until_a_member_is_ready)
 }
 END_TEST
 
-START_TEST(a_member_added_or_changed_wakes_who_waits)
-{
+START_TEST(a_member_added_or_changed_wakes_who_waits) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     signal_event(world.one, event, 0, 1);
@@ -144,8 +136,7 @@ START_TEST(a_member_added_or_changed_wakes_who_waits)
 }
 END_TEST
 
-START_TEST(an_edge_wakes_one_thread)
-{
+START_TEST(an_edge_wakes_one_thread) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     struct thread *third = driver_thread(world.process);
@@ -160,8 +151,7 @@ START_TEST(an_edge_wakes_one_thread)
 }
 END_TEST
 
-START_TEST(a_level_wakes_all_threads)
-{
+START_TEST(a_level_wakes_all_threads) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     enum { COUNT = WORK_PORTION + 10 };
@@ -177,8 +167,7 @@ START_TEST(a_level_wakes_all_threads)
 }
 END_TEST
 
-START_TEST(a_once_member_wakes_one_thread)
-{
+START_TEST(a_once_member_wakes_one_thread) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     struct thread *third = driver_thread(world.process);
@@ -192,8 +181,7 @@ START_TEST(a_once_member_wakes_one_thread)
 }
 END_TEST
 
-START_TEST(a_deadline_or_an_interrupt_ends_the_wait)
-{
+START_TEST(a_deadline_or_an_interrupt_ends_the_wait) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     queue_watch(queue, AX_QUEUE_EDGE, event, 1, 9);
@@ -210,8 +198,7 @@ START_TEST(a_deadline_or_an_interrupt_ends_the_wait)
 }
 END_TEST
 
-START_TEST(an_edge_is_not_lost_to_a_thread_that_gave_up)
-{
+START_TEST(an_edge_is_not_lost_to_a_thread_that_gave_up) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     queue_watch(queue, AX_QUEUE_EDGE, event, 1, 9);
@@ -223,8 +210,7 @@ START_TEST(an_edge_is_not_lost_to_a_thread_that_gave_up)
 }
 END_TEST
 
-START_TEST(the_wait_holds_the_queue)
-{
+START_TEST(the_wait_holds_the_queue) {
     usage_note();
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
@@ -239,8 +225,7 @@ START_TEST(the_wait_holds_the_queue)
 }
 END_TEST
 
-START_TEST(a_thread_that_ends_waits_no_more)
-{
+START_TEST(a_thread_that_ends_waits_no_more) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle copy = driver_copy(world.process, queue, world.other, AX_RIGHT_ALL);
     struct queue *object = (struct queue *)driver_object(world.process, queue);
@@ -252,8 +237,7 @@ START_TEST(a_thread_that_ends_waits_no_more)
 }
 END_TEST
 
-START_TEST(bad_arguments_are_refused)
-{
+START_TEST(bad_arguments_are_refused) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     expect(queue_wait(world.one, queue, 0, NOW), AX_ERR_ARGUMENT);
     expect(queue_wait(world.one, queue, AX_QUEUE_MAX + 1, NOW), AX_ERR_ARGUMENT);
@@ -267,8 +251,7 @@ START_TEST(bad_arguments_are_refused)
 }
 END_TEST
 
-START_TEST(at_most_so_many_are_told_at_once)
-{
+START_TEST(at_most_so_many_are_told_at_once) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     for (uint64_t i = 0; i < AX_QUEUE_MAX + 10; i++) {
         ax_handle event = make(world.one, AX_TYPE_EVENT);
@@ -284,8 +267,7 @@ START_TEST(at_most_so_many_are_told_at_once)
 }
 END_TEST
 
-START_TEST(many_that_are_ready_no_more_are_passed_in_portions)
-{
+START_TEST(many_that_are_ready_no_more_are_passed_in_portions) {
     enum { COUNT = 3 * WORK_PORTION };
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle last = 0;
@@ -304,8 +286,7 @@ END_TEST
 
 /* ---- Exclusive ------------------------------------------------------------------------------- */
 
-START_TEST(of_exclusive_queues_one_that_waits_is_told)
-{
+START_TEST(of_exclusive_queues_one_that_waits_is_told) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle first = make(world.one, AX_TYPE_QUEUE);
     ax_handle second = make(world.one, AX_TYPE_QUEUE);
@@ -328,8 +309,7 @@ START_TEST(of_exclusive_queues_one_that_waits_is_told)
 }
 END_TEST
 
-START_TEST(if_none_waits_all_exclusive_queues_are_told)
-{
+START_TEST(if_none_waits_all_exclusive_queues_are_told) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle first = make(world.one, AX_TYPE_QUEUE);
     ax_handle second = make(world.one, AX_TYPE_QUEUE);
@@ -341,8 +321,7 @@ START_TEST(if_none_waits_all_exclusive_queues_are_told)
 }
 END_TEST
 
-TCase *queue_wait_tests(void)
-{
+TCase *queue_wait_tests(void) {
     TCase *tcase = world_case("queue_wait");
     tcase_add_test(tcase, a_level_is_reported_as_long_as_it_holds);
     tcase_add_test(tcase, an_edge_is_reported_once);

@@ -2,8 +2,7 @@
 /* On which CPU threads run: spreading, affinity, stealing, kicks, direct switches. */
 #include "cpu_world.h"
 
-START_TEST(threads_spread_over_cpus)
-{
+START_TEST(threads_spread_over_cpus) {
     machine_start(4);
     struct process *process = driver_process();
     struct thread *threads[5];
@@ -16,8 +15,7 @@ START_TEST(threads_spread_over_cpus)
 }
 END_TEST
 
-START_TEST(woken_thread_goes_where_it_was)
-{
+START_TEST(woken_thread_goes_where_it_was) {
     machine_start(4);
     struct process *process = driver_process();
     struct thread *threads[3];
@@ -33,8 +31,7 @@ START_TEST(woken_thread_goes_where_it_was)
 }
 END_TEST
 
-START_TEST(better_thread_takes_the_least_important_cpu)
-{
+START_TEST(better_thread_takes_the_least_important_cpu) {
     machine_start(3);
     struct process *process = driver_process();
     struct thread *a = driver_thread_with(process, 12, 0);
@@ -48,8 +45,7 @@ START_TEST(better_thread_takes_the_least_important_cpu)
 }
 END_TEST
 
-START_TEST(affinity_is_kept)
-{
+START_TEST(affinity_is_kept) {
     machine_start(2);
     struct process *process = driver_process();
     struct thread *a = driver_thread(process);
@@ -63,8 +59,7 @@ START_TEST(affinity_is_kept)
 }
 END_TEST
 
-START_TEST(running_thread_moves_when_its_affinity_changes)
-{
+START_TEST(running_thread_moves_when_its_affinity_changes) {
     machine_start(2);
     struct thread *a = driver_thread(driver_process());
     for (unsigned i = 0; i < 4; i++) {
@@ -77,8 +72,7 @@ START_TEST(running_thread_moves_when_its_affinity_changes)
 }
 END_TEST
 
-START_TEST(queued_thread_moves_when_its_affinity_changes)
-{
+START_TEST(queued_thread_moves_when_its_affinity_changes) {
     machine_start(2);
     struct process *process = driver_process();
     struct thread *a = driver_thread(process);
@@ -96,8 +90,7 @@ START_TEST(queued_thread_moves_when_its_affinity_changes)
 }
 END_TEST
 
-START_TEST(blocked_thread_wakes_within_its_affinity)
-{
+START_TEST(blocked_thread_wakes_within_its_affinity) {
     machine_start(2);
     struct thread *a = driver_thread(driver_process());
     uint32_t cpu = a->cpu->id;
@@ -110,8 +103,7 @@ START_TEST(blocked_thread_wakes_within_its_affinity)
 }
 END_TEST
 
-START_TEST(affinity_call_checks_its_mask)
-{
+START_TEST(affinity_call_checks_its_mask) {
     machine_start(2);
     struct thread *a = driver_thread(driver_process());
     expect(kcall(a, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_AFFINITY, 0), AX_ERR_ARGUMENT);
@@ -124,8 +116,7 @@ START_TEST(affinity_call_checks_its_mask)
 END_TEST
 
 /* A CPU that has nothing to do takes what waits for another one. */
-START_TEST(idle_cpu_steals)
-{
+START_TEST(idle_cpu_steals) {
     machine_start(2);
     struct process *process = driver_process();
     struct thread *threads[4];
@@ -147,8 +138,7 @@ START_TEST(idle_cpu_steals)
 }
 END_TEST
 
-START_TEST(thief_takes_the_best_it_may_run)
-{
+START_TEST(thief_takes_the_best_it_may_run) {
     machine_start(2);
     struct process *process = driver_process();
     struct thread *busy[2];
@@ -171,15 +161,13 @@ START_TEST(thief_takes_the_best_it_may_run)
 }
 END_TEST
 
-static void make_ready_there(struct thread *thread)
-{
+static void make_ready_there(struct thread *thread) {
     thread->affinity = 2;
     sched_remove(thread);
     sched_ready(thread);
 }
 
-START_TEST(kicks_are_counted_and_not_repeated)
-{
+START_TEST(kicks_are_counted_and_not_repeated) {
     machine_start_manual(2);
     struct process *process = driver_process();
     struct thread *low = driver_thread_with(process, 10, 0);
@@ -210,8 +198,7 @@ START_TEST(kicks_are_counted_and_not_repeated)
 }
 END_TEST
 
-START_TEST(cpus_that_did_not_start_get_nothing)
-{
+START_TEST(cpus_that_did_not_start_get_nothing) {
     struct driver_config config = {.model = {.cpu_count = 3}};
     driver_start(&config);
     kernel->cpus[2].online = false;
@@ -231,8 +218,7 @@ struct service {
     ax_handle endpoint, session;
 };
 
-static struct service service_start(uint8_t client_priority, uint8_t server_priority)
-{
+static struct service service_start(uint8_t client_priority, uint8_t server_priority) {
     struct service service;
     struct process *servers = driver_process(), *clients = driver_process();
     service.server = driver_thread_with(servers, server_priority, 0);
@@ -248,8 +234,7 @@ static struct service service_start(uint8_t client_priority, uint8_t server_prio
 }
 
 /* Call and answer stay on one CPU; the other one is not woken. */
-START_TEST(call_switches_to_the_server_directly)
-{
+START_TEST(call_switches_to_the_server_directly) {
     machine_start(2);
     struct service service = service_start(16, 16);
     uint32_t cpu = service.client->cpu->id;
@@ -266,8 +251,7 @@ START_TEST(call_switches_to_the_server_directly)
 }
 END_TEST
 
-START_TEST(call_does_not_pass_a_better_thread)
-{
+START_TEST(call_does_not_pass_a_better_thread) {
     machine_start(1);
     struct service service = service_start(16, 16);
     struct process *process = driver_process();
@@ -281,8 +265,7 @@ START_TEST(call_does_not_pass_a_better_thread)
 }
 END_TEST
 
-START_TEST(switch_respects_affinity)
-{
+START_TEST(switch_respects_affinity) {
     machine_start(2);
     struct service service = service_start(16, 16);
     uint32_t cpu = service.client->cpu->id;
@@ -295,8 +278,7 @@ START_TEST(switch_respects_affinity)
 END_TEST
 
 /* The client's call is handled, but its CPU has not chosen the next thread yet. */
-static void call_handled(const struct service *service)
-{
+static void call_handled(const struct service *service) {
     struct hal_event event = {.kind = HAL_EVENT_CALL,
                               .call = {.number = AX_CALL_CALL, .arguments = {service->session}}};
     struct cpu *cpu = service->client->cpu;
@@ -306,15 +288,13 @@ static void call_handled(const struct service *service)
     ck_assert_ptr_eq(cpu->next, service->server);
 }
 
-static void prepare_now(struct cpu *cpu)
-{
+static void prepare_now(struct cpu *cpu) {
     cpu_prepare(cpu);
     model_cpu_set(0);
     driver_settle();
 }
 
-START_TEST(next_thread_may_end_before_it_runs)
-{
+START_TEST(next_thread_may_end_before_it_runs) {
     machine_start_manual(1);
     struct service service = service_start(16, 16);
     driver_settle();
@@ -330,8 +310,7 @@ START_TEST(next_thread_may_end_before_it_runs)
 }
 END_TEST
 
-START_TEST(next_thread_may_be_suspended_before_it_runs)
-{
+START_TEST(next_thread_may_be_suspended_before_it_runs) {
     machine_start_manual(1);
     struct service service = service_start(16, 16);
     driver_settle();
@@ -349,8 +328,7 @@ START_TEST(next_thread_may_be_suspended_before_it_runs)
 }
 END_TEST
 
-START_TEST(next_thread_gives_way_to_a_better_one)
-{
+START_TEST(next_thread_gives_way_to_a_better_one) {
     machine_start_manual(1);
     struct service service = service_start(16, 16);
     driver_settle();
@@ -366,8 +344,7 @@ START_TEST(next_thread_gives_way_to_a_better_one)
 }
 END_TEST
 
-START_TEST(next_thread_may_get_another_priority)
-{
+START_TEST(next_thread_may_get_another_priority) {
     machine_start_manual(1);
     struct service service = service_start(16, 16);
     struct thread *between = driver_thread_with(driver_process(), 10, 0);
@@ -388,8 +365,7 @@ START_TEST(next_thread_may_get_another_priority)
 END_TEST
 
 /* A server that only answers goes on itself; its client finds another CPU, or waits. */
-START_TEST(answer_alone_does_not_preempt)
-{
+START_TEST(answer_alone_does_not_preempt) {
     machine_start((uint32_t)_i);
     struct service service = service_start(16, 16);
     expect(kcall(service.client, AX_CALL_CALL, service.session), DRIVER_BLOCKED);
@@ -404,8 +380,7 @@ START_TEST(answer_alone_does_not_preempt)
 }
 END_TEST
 
-START_TEST(suspended_client_is_answered)
-{
+START_TEST(suspended_client_is_answered) {
     machine_start(1);
     struct service service = service_start(16, 16);
     expect(kcall(service.client, AX_CALL_CALL, service.session), DRIVER_BLOCKED);
@@ -422,8 +397,7 @@ START_TEST(suspended_client_is_answered)
 END_TEST
 
 /* A thief looks at a bounded number of threads. */
-START_TEST(thief_does_not_look_for_ever)
-{
+START_TEST(thief_does_not_look_for_ever) {
     machine_start(3);
     struct process *process = driver_process();
     struct thread *pinned = driver_thread_with(process, 30, 0);
@@ -445,8 +419,7 @@ START_TEST(thief_does_not_look_for_ever)
 }
 END_TEST
 
-TCase *sched_place_tests(void)
-{
+TCase *sched_place_tests(void) {
     TCase *tcase = tcase_create("sched_place");
     tcase_add_test(tcase, threads_spread_over_cpus);
     tcase_add_test(tcase, woken_thread_goes_where_it_was);

@@ -2,8 +2,7 @@
 /* Who runs first. */
 #include "cpu_world.h"
 
-START_TEST(higher_priority_preempts)
-{
+START_TEST(higher_priority_preempts) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *low = driver_thread_with(process, 10, 0);
@@ -17,8 +16,7 @@ START_TEST(higher_priority_preempts)
 }
 END_TEST
 
-START_TEST(lower_and_equal_priority_wait)
-{
+START_TEST(lower_and_equal_priority_wait) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *first = driver_thread_with(process, 10, 0);
@@ -33,8 +31,7 @@ START_TEST(lower_and_equal_priority_wait)
 }
 END_TEST
 
-START_TEST(all_priorities_run_in_order)
-{
+START_TEST(all_priorities_run_in_order) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *threads[AX_PRIORITY_COUNT];
@@ -49,8 +46,7 @@ START_TEST(all_priorities_run_in_order)
 }
 END_TEST
 
-START_TEST(preempted_thread_is_first_among_equals)
-{
+START_TEST(preempted_thread_is_first_among_equals) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *a = driver_thread_with(process, 10, 0);
@@ -65,8 +61,7 @@ START_TEST(preempted_thread_is_first_among_equals)
 }
 END_TEST
 
-START_TEST(yield_lets_equals_run)
-{
+START_TEST(yield_lets_equals_run) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *a = driver_thread_with(process, 10, 0);
@@ -83,8 +78,7 @@ START_TEST(yield_lets_equals_run)
 }
 END_TEST
 
-START_TEST(yield_alone_goes_on)
-{
+START_TEST(yield_alone_goes_on) {
     machine_start(1);
     struct thread *a = driver_thread(driver_process());
     expect(kcall(a, AX_CALL_OBJECT_WAIT_MANY, 0, 0), AX_ERR_TIMEOUT);
@@ -93,8 +87,7 @@ START_TEST(yield_alone_goes_on)
 }
 END_TEST
 
-START_TEST(raised_thread_runs)
-{
+START_TEST(raised_thread_runs) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *a = driver_thread_with(process, 10, 0);
@@ -109,8 +102,7 @@ START_TEST(raised_thread_runs)
 }
 END_TEST
 
-START_TEST(raised_thread_preempts_another_cpu)
-{
+START_TEST(raised_thread_preempts_another_cpu) {
     machine_start(2);
     struct process *process = driver_process();
     struct thread *a = driver_thread_with(process, 10, 0);
@@ -126,8 +118,7 @@ START_TEST(raised_thread_preempts_another_cpu)
 }
 END_TEST
 
-START_TEST(lowered_thread_on_another_cpu_gives_way)
-{
+START_TEST(lowered_thread_on_another_cpu_gives_way) {
     machine_start(2);
     struct process *process = driver_process();
     struct thread *a = driver_thread_with(process, 10, 0);
@@ -143,8 +134,7 @@ START_TEST(lowered_thread_on_another_cpu_gives_way)
 }
 END_TEST
 
-START_TEST(priority_of_blocked_thread_counts_when_it_wakes)
-{
+START_TEST(priority_of_blocked_thread_counts_when_it_wakes) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *a = driver_thread_with(process, 10, 0);
@@ -160,8 +150,7 @@ START_TEST(priority_of_blocked_thread_counts_when_it_wakes)
 }
 END_TEST
 
-TCase *sched_priority_tests(void)
-{
+TCase *sched_priority_tests(void) {
     TCase *tcase = tcase_create("sched_priority");
     tcase_add_test(tcase, higher_priority_preempts);
     tcase_add_test(tcase, lower_and_equal_priority_wait);

@@ -2,8 +2,7 @@
 /* Slices exist only while somebody waits for the CPU; time is accounted. */
 #include "cpu_world.h"
 
-START_TEST(no_deadline_when_alone)
-{
+START_TEST(no_deadline_when_alone) {
     machine_start(1);
     ck_assert_uint_eq(model_deadline(0), UINT64_MAX); /* idle */
     struct process *process = driver_process();
@@ -16,8 +15,7 @@ START_TEST(no_deadline_when_alone)
 }
 END_TEST
 
-START_TEST(equals_take_turns)
-{
+START_TEST(equals_take_turns) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *threads[3];
@@ -34,8 +32,7 @@ START_TEST(equals_take_turns)
 }
 END_TEST
 
-START_TEST(slice_begins_when_an_equal_comes)
-{
+START_TEST(slice_begins_when_an_equal_comes) {
     machine_start(2); /* the equal is made ready by the other CPU */
     struct process *process = driver_process();
     struct thread *a = driver_thread(process);
@@ -60,8 +57,7 @@ START_TEST(slice_begins_when_an_equal_comes)
 }
 END_TEST
 
-START_TEST(preempted_slice_goes_on)
-{
+START_TEST(preempted_slice_goes_on) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *a = driver_thread_with(process, 10, 0);
@@ -76,8 +72,7 @@ START_TEST(preempted_slice_goes_on)
 }
 END_TEST
 
-START_TEST(time_goes_to_thread_and_process)
-{
+START_TEST(time_goes_to_thread_and_process) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *a = driver_thread(process);
@@ -97,8 +92,7 @@ START_TEST(time_goes_to_thread_and_process)
 }
 END_TEST
 
-START_TEST(deadline_is_first_of_slice_and_timer)
-{
+START_TEST(deadline_is_first_of_slice_and_timer) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *sleeper = driver_thread_with(process, 20, 0);
@@ -115,8 +109,7 @@ START_TEST(deadline_is_first_of_slice_and_timer)
 }
 END_TEST
 
-START_TEST(deadline_is_set_only_when_it_changes)
-{
+START_TEST(deadline_is_set_only_when_it_changes) {
     machine_start(1);
     struct thread *a = driver_thread(driver_process());
     expect(kcall(a, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT), 1);
@@ -127,8 +120,7 @@ START_TEST(deadline_is_set_only_when_it_changes)
 }
 END_TEST
 
-TCase *sched_slice_tests(void)
-{
+TCase *sched_slice_tests(void) {
     TCase *tcase = tcase_create("sched_slice");
     tcase_add_test(tcase, no_deadline_when_alone);
     tcase_add_test(tcase, equals_take_turns);

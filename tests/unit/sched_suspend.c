@@ -2,13 +2,11 @@
 /* Whole processes stopped and let go; threads that end where they are. */
 #include "cpu_world.h"
 
-static bool is_suspended(const struct process *process)
-{
+static bool is_suspended(const struct process *process) {
     return (process->object.signals & AX_SIGNAL_SUSPENDED) != 0;
 }
 
-START_TEST(suspend_stops_running_and_ready_threads)
-{
+START_TEST(suspend_stops_running_and_ready_threads) {
     machine_start(2);
     struct process *process = driver_process();
     struct thread *threads[3];
@@ -27,8 +25,7 @@ START_TEST(suspend_stops_running_and_ready_threads)
 }
 END_TEST
 
-START_TEST(suspends_are_counted)
-{
+START_TEST(suspends_are_counted) {
     machine_start(1);
     struct process *process = driver_process();
     struct thread *thread = driver_thread(process);
@@ -44,8 +41,7 @@ START_TEST(suspends_are_counted)
 END_TEST
 
 /* The signal comes when the last thread has left its CPU, not before. */
-START_TEST(suspended_is_told_when_it_is_true)
-{
+START_TEST(suspended_is_told_when_it_is_true) {
     machine_start_manual(2);
     struct process *process = driver_process();
     struct thread *thread = driver_thread(process);
@@ -70,8 +66,7 @@ START_TEST(suspended_is_told_when_it_is_true)
 END_TEST
 
 /* What a blocked thread waits for goes on; its thread does not. */
-START_TEST(blocked_call_ends_while_suspended)
-{
+START_TEST(blocked_call_ends_while_suspended) {
     machine_start(2);
     struct process *process = driver_process(), *other = driver_process();
     struct thread *waiter = driver_thread(process), *signaller = driver_thread(other);
@@ -89,8 +84,7 @@ START_TEST(blocked_call_ends_while_suspended)
 }
 END_TEST
 
-START_TEST(thread_made_while_suspended_waits)
-{
+START_TEST(thread_made_while_suspended_waits) {
     machine_start(1);
     struct process *process = driver_process();
     expect(control(process, AX_PROCESS_SUSPEND), AX_OK);
@@ -106,8 +100,7 @@ START_TEST(thread_made_while_suspended_waits)
 }
 END_TEST
 
-START_TEST(suspended_process_can_be_ended)
-{
+START_TEST(suspended_process_can_be_ended) {
     machine_start(2);
     struct process *process = driver_process();
     driver_thread(process);
@@ -122,8 +115,7 @@ START_TEST(suspended_process_can_be_ended)
 }
 END_TEST
 
-START_TEST(thread_ends_on_another_cpu)
-{
+START_TEST(thread_ends_on_another_cpu) {
     machine_start_manual(2);
     struct process *process = driver_process();
     struct thread *thread = driver_thread(process);
@@ -149,8 +141,7 @@ START_TEST(thread_ends_on_another_cpu)
 END_TEST
 
 /* It was ended while in user mode: what it brings comes too late. */
-START_TEST(event_of_an_ended_thread_is_dropped)
-{
+START_TEST(event_of_an_ended_thread_is_dropped) {
     machine_start_manual(2);
     struct process *process = driver_process();
     struct thread *thread = driver_thread(process);
@@ -179,8 +170,7 @@ START_TEST(event_of_an_ended_thread_is_dropped)
 }
 END_TEST
 
-START_TEST(exit_clears_its_word_and_wakes)
-{
+START_TEST(exit_clears_its_word_and_wakes) {
     machine_start(2);
     struct process *process = driver_process();
     struct thread *waiter = driver_thread(process), *leaver = driver_thread(process);
@@ -198,8 +188,7 @@ START_TEST(exit_clears_its_word_and_wakes)
 }
 END_TEST
 
-TCase *sched_suspend_tests(void)
-{
+TCase *sched_suspend_tests(void) {
     TCase *tcase = tcase_create("sched_suspend");
     tcase_add_test(tcase, suspend_stops_running_and_ready_threads);
     tcase_add_test(tcase, suspends_are_counted);

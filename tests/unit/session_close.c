@@ -2,13 +2,11 @@
 /* Closes are state: announced, listed, retired. */
 #include "ipc_tests.h"
 
-static ax_result retire(uint64_t badge, uint64_t flags)
-{
+static ax_result retire(uint64_t badge, uint64_t flags) {
     return kcall(world.sam, AX_CALL_SESSION_RETIRE, world.endpoint, badge, flags);
 }
 
-START_TEST(the_last_handle_announces_the_close)
-{
+START_TEST(the_last_handle_announces_the_close) {
     ax_handle copy = weaken(world.one, world.session, AX_RIGHT_WAIT);
     must_close(world.one, world.session);
     has_nothing(world.sam, world.endpoint);
@@ -20,16 +18,14 @@ START_TEST(the_last_handle_announces_the_close)
 }
 END_TEST
 
-START_TEST(it_is_received_by_one_who_waits)
-{
+START_TEST(it_is_received_by_one_who_waits) {
     waits(world.sam, world.endpoint);
     must_close(world.one, world.session);
     has_close(world.sam, BADGE);
 }
 END_TEST
 
-START_TEST(closes_are_announced_in_their_order)
-{
+START_TEST(closes_are_announced_in_their_order) {
     ax_handle others[3];
     for (unsigned i = 0; i < 3; i++)
         others[i] = session_for(world.sam, world.endpoint, 20 - i, world.client);
@@ -45,8 +41,7 @@ START_TEST(closes_are_announced_in_their_order)
 }
 END_TEST
 
-START_TEST(an_unanswered_call_keeps_it_open)
-{
+START_TEST(an_unanswered_call_keeps_it_open) {
     calls(world.one, world.session, 1);
     must_close(world.two, world.session);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
@@ -57,8 +52,7 @@ START_TEST(an_unanswered_call_keeps_it_open)
 }
 END_TEST
 
-START_TEST(a_close_is_queued_before_ended_is_raised)
-{
+START_TEST(a_close_is_queued_before_ended_is_raised) {
     /* Who sees ENDED finds the close already there. */
     ax_handle client = grant(world.client, world.server, AX_RIGHT_WAIT);
     expect(kcall(world.sue, AX_CALL_OBJECT_WAIT, client, AX_SIGNAL_ENDED, AX_TIME_NEVER),
@@ -70,8 +64,7 @@ START_TEST(a_close_is_queued_before_ended_is_raised)
 }
 END_TEST
 
-START_TEST(a_close_comes_before_any_later_call)
-{
+START_TEST(a_close_comes_before_any_later_call) {
     ax_handle other = session_for(world.sam, world.endpoint, 8, world.client);
     must_close(world.one, world.session);
     calls(driver_thread_with(world.client, 30, 0), other, 1);
@@ -81,8 +74,7 @@ START_TEST(a_close_comes_before_any_later_call)
 }
 END_TEST
 
-START_TEST(a_handle_in_a_stash_keeps_it_open)
-{
+START_TEST(a_handle_in_a_stash_keeps_it_open) {
     struct process *stash = driver_process();
     ax_handle place = grant(stash, world.client, AX_RIGHT_HANDLES);
     expect(kcall(world.one, AX_CALL_HANDLE_TRANSFER, 0, world.session, AX_PLACE(place, 5),
@@ -96,8 +88,7 @@ START_TEST(a_handle_in_a_stash_keeps_it_open)
 }
 END_TEST
 
-START_TEST(a_handle_in_a_record_keeps_it_open)
-{
+START_TEST(a_handle_in_a_record_keeps_it_open) {
     ax_handle carried = session_for(world.sam, world.endpoint, 8, world.client);
     struct ax_ipc *ipc = fresh(world.one);
     ipc->message.handle_count = 1;
@@ -110,8 +101,7 @@ START_TEST(a_handle_in_a_record_keeps_it_open)
 }
 END_TEST
 
-START_TEST(a_handle_in_a_call_keeps_it_open_until_the_answer)
-{
+START_TEST(a_handle_in_a_call_keeps_it_open_until_the_answer) {
     ax_handle carried = session_for(world.sam, world.endpoint, 8, world.client);
     struct ax_ipc *ipc = fresh(world.one);
     ipc->message.handle_count = 1;
@@ -128,8 +118,7 @@ START_TEST(a_handle_in_a_call_keeps_it_open_until_the_answer)
 }
 END_TEST
 
-START_TEST(a_close_is_announced_once_though_servers_die)
-{
+START_TEST(a_close_is_announced_once_though_servers_die) {
     keep();
     must_close(world.one, world.session);
     expect(receive(world.sam, world.endpoint), AX_OK);
@@ -140,8 +129,7 @@ START_TEST(a_close_is_announced_once_though_servers_die)
 }
 END_TEST
 
-START_TEST(a_close_waits_for_a_server)
-{
+START_TEST(a_close_waits_for_a_server) {
     keep();
     end(world.server, AX_CAUSE_KILLED);
     must_close(world.one, world.session);
@@ -153,8 +141,7 @@ END_TEST
 
 /* ---- session_retire -------------------------------------------------------------------------- */
 
-START_TEST(retiring_forgets_a_closed_session)
-{
+START_TEST(retiring_forgets_a_closed_session) {
     must_close(world.one, world.session);
     expect(receive(world.sam, world.endpoint), AX_OK);
     uint64_t objects = world.server_account->used_objects;
@@ -164,8 +151,7 @@ START_TEST(retiring_forgets_a_closed_session)
 }
 END_TEST
 
-START_TEST(a_close_that_was_not_received_can_be_retired)
-{
+START_TEST(a_close_that_was_not_received_can_be_retired) {
     must_close(world.one, world.session);
     expect(retire(BADGE, 0), AX_OK);
     has_nothing(world.sam, world.endpoint);
@@ -173,15 +159,13 @@ START_TEST(a_close_that_was_not_received_can_be_retired)
 }
 END_TEST
 
-START_TEST(an_open_session_is_not_retired)
-{
+START_TEST(an_open_session_is_not_retired) {
     expect(retire(BADGE, 0), AX_ERR_STATE);
     calls(world.one, world.session, 1);
 }
 END_TEST
 
-START_TEST(ending_a_session_is_seen_by_its_holders)
-{
+START_TEST(ending_a_session_is_seen_by_its_holders) {
     expect(
         kcall(world.two, AX_CALL_OBJECT_WAIT, world.session, AX_SIGNAL_PEER_CLOSED, AX_TIME_NEVER),
         DRIVER_BLOCKED);
@@ -194,8 +178,7 @@ START_TEST(ending_a_session_is_seen_by_its_holders)
 }
 END_TEST
 
-START_TEST(ending_a_session_ends_its_queued_calls)
-{
+START_TEST(ending_a_session_ends_its_queued_calls) {
     ax_handle other = session_for(world.sam, world.endpoint, 8, world.client);
     calls(world.one, world.session, 1);
     calls(world.two, other, 2);
@@ -205,8 +188,7 @@ START_TEST(ending_a_session_ends_its_queued_calls)
 }
 END_TEST
 
-START_TEST(a_received_call_of_an_ended_session_is_answered)
-{
+START_TEST(a_received_call_of_an_ended_session_is_answered) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
     expect(retire(BADGE, AX_RETIRE_END), AX_OK);
@@ -218,8 +200,7 @@ START_TEST(a_received_call_of_an_ended_session_is_answered)
 }
 END_TEST
 
-START_TEST(a_call_of_an_ended_session_does_not_come_back)
-{
+START_TEST(a_call_of_an_ended_session_does_not_come_back) {
     keep();
     calls(world.one, world.session, 1);
     takes(world.sam, world.endpoint, 1);
@@ -229,8 +210,7 @@ START_TEST(a_call_of_an_ended_session_does_not_come_back)
 }
 END_TEST
 
-START_TEST(nothing_is_announced_of_an_ended_session)
-{
+START_TEST(nothing_is_announced_of_an_ended_session) {
     /* Its only handle is gone already; the queued call is the last that keeps it open. */
     calls(world.one, world.session, 1);
     must_close(world.two, world.session);
@@ -240,16 +220,14 @@ START_TEST(nothing_is_announced_of_an_ended_session)
 }
 END_TEST
 
-START_TEST(ending_a_closed_session_retires_it)
-{
+START_TEST(ending_a_closed_session_retires_it) {
     must_close(world.one, world.session);
     expect(retire(BADGE, AX_RETIRE_END), AX_OK);
     expect(retire(BADGE, 0), AX_ERR_NOT_FOUND);
 }
 END_TEST
 
-START_TEST(ending_a_session_with_many_calls_takes_portions)
-{
+START_TEST(ending_a_session_with_many_calls_takes_portions) {
     enum { COUNT = 150 };
     struct thread *callers[COUNT];
     struct process *crowd = driver_process();
@@ -267,8 +245,7 @@ START_TEST(ending_a_session_with_many_calls_takes_portions)
 }
 END_TEST
 
-START_TEST(retiring_needs_the_right_and_known_flags)
-{
+START_TEST(retiring_needs_the_right_and_known_flags) {
     ax_handle weak = weaken(world.sam, world.endpoint, AX_RIGHT_ALL & ~AX_RIGHT_SESSIONS);
     expect(kcall(world.sam, AX_CALL_SESSION_RETIRE, weak, BADGE, AX_RETIRE_END), AX_ERR_RIGHTS);
     expect(kcall(world.one, AX_CALL_SESSION_RETIRE, world.session, BADGE, 1), AX_ERR_TYPE);
@@ -280,8 +257,7 @@ START_TEST(retiring_needs_the_right_and_known_flags)
 }
 END_TEST
 
-void session_close_tests(Suite *suite)
-{
+void session_close_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "session_close");
     tcase_add_test(tcase, the_last_handle_announces_the_close);
     tcase_add_test(tcase, it_is_received_by_one_who_waits);

@@ -9,8 +9,7 @@ struct child {
     struct thread *thread;
 };
 
-static struct child clone(struct thread *parent)
-{
+static struct child clone(struct thread *parent) {
     ax_result handle = kcall(parent, AX_CALL_PROCESS_CLONE, 0x400000, 0x7f0000, 0, 0);
     ck_assert_int_gt(handle, 0);
     struct object *object = driver_object(parent->process, (ax_handle)handle);
@@ -19,8 +18,7 @@ static struct child clone(struct thread *parent)
     return (struct child){(ax_handle)handle, process, thread};
 }
 
-START_TEST(private_memory_is_copied)
-{
+START_TEST(private_memory_is_copied) {
     uint64_t at = map_pages(world.one, 5, RW);
     poke_pages(world.one, at, 5, 1);
     struct child child = clone(world.one);
@@ -35,8 +33,7 @@ START_TEST(private_memory_is_copied)
 }
 END_TEST
 
-START_TEST(a_parents_other_thread_cannot_write_into_the_child)
-{
+START_TEST(a_parents_other_thread_cannot_write_into_the_child) {
     uint64_t at = map_pages(world.one, 1, RW);
     poke(world.one, at, 1);
     poke(world.two, at, 1); /* may be another CPU, which holds a writable translation */
@@ -46,8 +43,7 @@ START_TEST(a_parents_other_thread_cannot_write_into_the_child)
 }
 END_TEST
 
-START_TEST(shared_memory_stays_shared)
-{
+START_TEST(shared_memory_stays_shared) {
     ax_handle memory = memory_new(world.one, 3);
     uint64_t shared = map_memory(world.one, memory, 3, RW, 0);
     uint64_t private = map_memory(world.one, memory, 3, RW, AX_MAP_PRIVATE);
@@ -63,8 +59,7 @@ START_TEST(shared_memory_stays_shared)
 }
 END_TEST
 
-START_TEST(protection_is_copied)
-{
+START_TEST(protection_is_copied) {
     uint64_t readable = map_pages(world.one, 1, AX_PROT_READ);
     uint64_t nothing = map_pages(world.one, 1, AX_PROT_NONE);
     ax_handle memory = memory_new(world.one, 1);
@@ -78,8 +73,7 @@ START_TEST(protection_is_copied)
 }
 END_TEST
 
-START_TEST(who_writes_first_gets_the_copy_who_is_alone_keeps_the_page)
-{
+START_TEST(who_writes_first_gets_the_copy_who_is_alone_keeps_the_page) {
     uint64_t at = map_pages(world.one, 1, RW);
     poke(world.one, at, 1);
     struct child child = clone(world.one);
@@ -90,8 +84,7 @@ START_TEST(who_writes_first_gets_the_copy_who_is_alone_keeps_the_page)
 }
 END_TEST
 
-START_TEST(a_clone_of_a_clone_is_a_copy_too)
-{
+START_TEST(a_clone_of_a_clone_is_a_copy_too) {
     uint64_t at = map_pages(world.one, 2, RW);
     poke_pages(world.one, at, 2, 1);
     struct child child = clone(world.one);
@@ -105,8 +98,7 @@ START_TEST(a_clone_of_a_clone_is_a_copy_too)
 }
 END_TEST
 
-START_TEST(large_spaces_are_cloned_in_portions)
-{
+START_TEST(large_spaces_are_cloned_in_portions) {
     uint64_t at = map_pages(world.one, 300, RW);
     poke_pages(world.one, at, 100, 1);
     poke_pages(world.one, at + 200 * PAGE, 100, 1);
@@ -123,8 +115,7 @@ START_TEST(large_spaces_are_cloned_in_portions)
 }
 END_TEST
 
-START_TEST(a_dead_childs_memory_comes_back)
-{
+START_TEST(a_dead_childs_memory_comes_back) {
     uint64_t at = map_pages(world.one, 100, RW);
     poke_pages(world.one, at, 100, 1);
     usage_note();
@@ -142,16 +133,14 @@ END_TEST
 
 static struct process *child;
 
-static ax_result clone_step(uint64_t *cursor, unsigned portion)
-{
+static ax_result clone_step(uint64_t *cursor, unsigned portion) {
     kernel_lock();
     ax_result result = space_clone(world.process, child, cursor, &portion);
     kernel_unlock();
     return result;
 }
 
-static void clone_rest(uint64_t *cursor)
-{
+static void clone_rest(uint64_t *cursor) {
     ax_result result;
     unsigned steps = 0;
     while ((result = clone_step(cursor, 7)) == 0)
@@ -159,15 +148,13 @@ static void clone_rest(uint64_t *cursor)
     expect(result, 1);
 }
 
-static uint8_t child_byte(uint64_t address)
-{
+static uint8_t child_byte(uint64_t address) {
     uint8_t byte;
     driver_read(child, address, &byte, 1);
     return byte;
 }
 
-START_TEST(every_portion_comes_further)
-{
+START_TEST(every_portion_comes_further) {
     uint64_t at = map_pages(world.one, 30, RW);
     poke_pages(world.one, at, 30, 1);
     for (unsigned portion = 2; portion < 40; portion++) {
@@ -187,8 +174,7 @@ START_TEST(every_portion_comes_further)
 }
 END_TEST
 
-START_TEST(without_a_portion_nothing_happens)
-{
+START_TEST(without_a_portion_nothing_happens) {
     map_pages(world.one, 1, RW);
     child = driver_process();
     uint64_t cursor = 0;
@@ -198,8 +184,7 @@ START_TEST(without_a_portion_nothing_happens)
 }
 END_TEST
 
-START_TEST(a_region_that_goes_meanwhile_is_cloned_as_far)
-{
+START_TEST(a_region_that_goes_meanwhile_is_cloned_as_far) {
     uint64_t at = map_pages(world.one, 30, RW);
     poke_pages(world.one, at, 30, 1);
     child = driver_process();
@@ -213,8 +198,7 @@ START_TEST(a_region_that_goes_meanwhile_is_cloned_as_far)
 }
 END_TEST
 
-START_TEST(a_region_that_comes_meanwhile_is_cloned_with_its_own_face)
-{
+START_TEST(a_region_that_comes_meanwhile_is_cloned_with_its_own_face) {
     uint64_t at = map_pages(world.one, 30, RW);
     poke_pages(world.one, at, 30, 1);
     child = driver_process();
@@ -238,8 +222,7 @@ START_TEST(a_region_that_comes_meanwhile_is_cloned_with_its_own_face)
 }
 END_TEST
 
-START_TEST(pages_of_a_cut_that_is_not_finished_are_not_cloned)
-{
+START_TEST(pages_of_a_cut_that_is_not_finished_are_not_cloned) {
     ax_handle memory = memory_new(world.one, 10);
     uint64_t at = map_memory(world.one, memory, 10, RW, AX_MAP_PRIVATE);
     poke_pages(world.one, at, 10, 1);
@@ -255,8 +238,7 @@ START_TEST(pages_of_a_cut_that_is_not_finished_are_not_cloned)
 }
 END_TEST
 
-START_TEST(a_clone_that_fails_can_go_on)
-{
+START_TEST(a_clone_that_fails_can_go_on) {
     uint64_t at = map_pages(world.one, 70, RW);
     poke_pages(world.one, at, 70, 1);
     ax_handle memory = memory_new(world.one, 2);
@@ -280,8 +262,7 @@ START_TEST(a_clone_that_fails_can_go_on)
 }
 END_TEST
 
-TCase *space_clone_tests(void)
-{
+TCase *space_clone_tests(void) {
     TCase *tcase = world_case("space_clone");
     tcase_add_test(tcase, private_memory_is_copied);
     tcase_add_test(tcase, a_parents_other_thread_cannot_write_into_the_child);

@@ -9,13 +9,11 @@
 #define WRITE 1
 
 static ax_result copy(ax_handle process, uint64_t address, uint64_t own, uint64_t size_bytes,
-                      uint64_t direction)
-{
+                      uint64_t direction) {
     return kcall(world.one, AX_CALL_PROCESS_COPY, process, address, own, size_bytes, direction);
 }
 
-START_TEST(memory_is_copied_across_pages)
-{
+START_TEST(memory_is_copied_across_pages) {
     uint64_t here = map_pages(world.one, 3, RW), there = map_pages(world.stranger, 3, RW);
     char text[3000], back[3000];
     for (size_t i = 0; i < sizeof(text); i++)
@@ -30,8 +28,7 @@ START_TEST(memory_is_copied_across_pages)
 }
 END_TEST
 
-START_TEST(a_copy_is_short_where_memory_ends)
-{
+START_TEST(a_copy_is_short_where_memory_ends) {
     uint64_t here = map_pages(world.one, 2, RW), there = map_pages(world.stranger, 1, RW);
     expect(copy(world.other_handle, there + 100, here, 2 * PAGE, READ), PAGE - 100);
     expect(copy(world.other_handle, there, here + PAGE, 2 * PAGE, READ), PAGE);
@@ -43,8 +40,7 @@ START_TEST(a_copy_is_short_where_memory_ends)
 }
 END_TEST
 
-START_TEST(much_is_copied_in_portions)
-{
+START_TEST(much_is_copied_in_portions) {
     uint64_t here = map_pages(world.one, 100, RW), there = map_pages(world.stranger, 100, RW);
     poke_pages(world.stranger, there, 100, 1);
     uint64_t restarts = kernel->counters.restarts;
@@ -55,8 +51,7 @@ START_TEST(much_is_copied_in_portions)
 }
 END_TEST
 
-START_TEST(a_debugger_writes_to_read_only_private_pages)
-{
+START_TEST(a_debugger_writes_to_read_only_private_pages) {
     uint64_t here = map_pages(world.one, 1, RW);
     uint64_t text = map_pages(world.stranger, 1, AX_PROT_READ | AX_PROT_EXECUTE);
     poke(world.one, here, 0xcc);
@@ -69,8 +64,7 @@ START_TEST(a_debugger_writes_to_read_only_private_pages)
 }
 END_TEST
 
-START_TEST(a_copy_within_one_page_may_overlap)
-{
+START_TEST(a_copy_within_one_page_may_overlap) {
     uint64_t at = map_pages(world.one, 1, RW);
     driver_write(world.process, at, "abcdef", 6);
     kernel_lock();
@@ -84,8 +78,7 @@ START_TEST(a_copy_within_one_page_may_overlap)
 }
 END_TEST
 
-START_TEST(a_copy_tells_which_side_failed)
-{
+START_TEST(a_copy_tells_which_side_failed) {
     uint64_t here = map_pages(world.one, 1, RW), readable = map_pages(world.one, 1, AX_PROT_READ);
     kernel_lock();
     unsigned portion = 5;
@@ -101,8 +94,7 @@ START_TEST(a_copy_tells_which_side_failed)
 }
 END_TEST
 
-START_TEST(structures_are_copied_whole_or_not)
-{
+START_TEST(structures_are_copied_whole_or_not) {
     uint64_t at = map_pages(world.one, 2, RW), hole = at + 2 * PAGE - 4;
     char text[8] = "seven!!";
     kernel_lock();
@@ -117,8 +109,7 @@ START_TEST(structures_are_copied_whole_or_not)
 }
 END_TEST
 
-START_TEST(copying_needs_its_rights)
-{
+START_TEST(copying_needs_its_rights) {
     uint64_t here = map_pages(world.one, 1, RW), there = map_pages(world.stranger, 1, RW);
     ax_handle reader = weaken(world.one, world.other_handle, AX_RIGHT_INSPECT);
     ax_handle writer = weaken(world.one, world.other_handle, AX_RIGHT_CHANGE);
@@ -129,8 +120,7 @@ START_TEST(copying_needs_its_rights)
 }
 END_TEST
 
-TCase *space_copy_tests(void)
-{
+TCase *space_copy_tests(void) {
     TCase *tcase = world_case("space_copy");
     tcase_add_test(tcase, memory_is_copied_across_pages);
     tcase_add_test(tcase, a_copy_is_short_where_memory_ends);

@@ -8,8 +8,7 @@
 #include "endpoint.h"
 
 /* Translations of the process for pages from an address on. */
-static unsigned translations(const struct process *process, uint64_t address, uint64_t page_count)
-{
+static unsigned translations(const struct process *process, uint64_t address, uint64_t page_count) {
     size_t count;
     const struct model_translation *all = model_translations(&count);
     unsigned found = 0;
@@ -20,16 +19,14 @@ static unsigned translations(const struct process *process, uint64_t address, ui
 }
 
 static ax_result resolve(uint64_t address, uint32_t access, bool force, struct frame **frame,
-                         uint32_t *fault)
-{
+                         uint32_t *fault) {
     kernel_lock();
     ax_result result = page_resolve(world.process, address, access, force, frame, fault);
     kernel_unlock();
     return result;
 }
 
-START_TEST(a_first_touch_makes_one_page)
-{
+START_TEST(a_first_touch_makes_one_page) {
     uint64_t at = map_pages(world.one, 100, RW);
     peek(world.one, at); /* with the tables */
     usage_note();
@@ -43,8 +40,7 @@ START_TEST(a_first_touch_makes_one_page)
 }
 END_TEST
 
-START_TEST(bad_accesses_tell_what_is_wrong)
-{
+START_TEST(bad_accesses_tell_what_is_wrong) {
     uint64_t at = map_pages(world.one, 1, AX_PROT_READ);
     ck_assert_uint_eq(fault_of(world.one, at, AX_PROT_WRITE), AX_FAULT_PROTECTION);
     ck_assert_uint_eq(fault_of(world.one, at, AX_PROT_EXECUTE), AX_FAULT_PROTECTION);
@@ -54,8 +50,7 @@ START_TEST(bad_accesses_tell_what_is_wrong)
 }
 END_TEST
 
-START_TEST(present_neighbours_are_mapped_with_a_page)
-{
+START_TEST(present_neighbours_are_mapped_with_a_page) {
     ax_handle memory = memory_new(world.one, 64);
     uint64_t first = map_memory(world.one, memory, 64, RW, AX_MAP_POPULATE);
     uint64_t second = map_memory(world.one, memory, 64, RW, 0);
@@ -68,8 +63,7 @@ START_TEST(present_neighbours_are_mapped_with_a_page)
 }
 END_TEST
 
-START_TEST(absent_neighbours_are_left_alone)
-{
+START_TEST(absent_neighbours_are_left_alone) {
     uint64_t at = map_pages(world.one, 64, RW);
     poke(world.one, at, 1);
     poke(world.one, at + 2 * PAGE, 1);
@@ -77,8 +71,7 @@ START_TEST(absent_neighbours_are_left_alone)
 }
 END_TEST
 
-START_TEST(the_first_to_write_a_private_page_pays_for_the_copy)
-{
+START_TEST(the_first_to_write_a_private_page_pays_for_the_copy) {
     ax_handle memory = memory_new(world.one, 1);
     ax_handle theirs = driver_copy(world.process, memory, world.other, AX_RIGHT_ALL);
     uint64_t here = map_memory(world.one, memory, 1, RW, 0);
@@ -94,8 +87,7 @@ START_TEST(the_first_to_write_a_private_page_pays_for_the_copy)
 }
 END_TEST
 
-START_TEST(who_touches_a_shared_page_first_pays_for_it)
-{
+START_TEST(who_touches_a_shared_page_first_pays_for_it) {
     ax_handle memory = memory_new(world.one, 3);
     ax_handle theirs = driver_copy(world.process, memory, world.other, AX_RIGHT_ALL);
     uint64_t there = map_memory(world.stranger, theirs, 3, RW, 0);
@@ -109,8 +101,7 @@ START_TEST(who_touches_a_shared_page_first_pays_for_it)
 }
 END_TEST
 
-START_TEST(the_other_cpu_sees_the_copy_not_the_original)
-{
+START_TEST(the_other_cpu_sees_the_copy_not_the_original) {
     ax_handle memory = memory_new(world.one, 1);
     uint64_t shared = map_memory(world.one, memory, 1, RW, 0);
     poke(world.one, shared, 1);
@@ -121,8 +112,7 @@ START_TEST(the_other_cpu_sees_the_copy_not_the_original)
 }
 END_TEST
 
-START_TEST(an_account_at_its_limit_faults)
-{
+START_TEST(an_account_at_its_limit_faults) {
     uint64_t at = map_pages(world.one, 8, RW);
     poke(world.one, at, 1);
     uint64_t limit = world.account->limit_bytes;
@@ -134,8 +124,7 @@ START_TEST(an_account_at_its_limit_faults)
 END_TEST
 
 /* Lets the Nth allocation fail while a page is touched, for every N. */
-static void touch_failing(uint64_t address, uint32_t access)
-{
+static void touch_failing(uint64_t address, uint32_t access) {
     for (unsigned n = 1;; n++) {
         ck_assert_uint_lt(n, 30);
         usage_note();
@@ -155,8 +144,7 @@ static void touch_failing(uint64_t address, uint32_t access)
     }
 }
 
-START_TEST(lack_of_memory_is_a_fault_or_none)
-{
+START_TEST(lack_of_memory_is_a_fault_or_none) {
     ax_handle memory = memory_new(world.one, 100);
     uint64_t anonymous = map_pages(world.one, 4, RW);
     uint64_t shared = map_memory(world.one, memory, 100, RW, 0);
@@ -169,8 +157,7 @@ START_TEST(lack_of_memory_is_a_fault_or_none)
 }
 END_TEST
 
-START_TEST(only_the_page_itself_must_be_mapped)
-{
+START_TEST(only_the_page_itself_must_be_mapped) {
     ax_handle memory = memory_new(world.one, 64);
     map_memory(world.one, memory, 64, RW, AX_MAP_POPULATE);
     uint64_t at = map_memory(world.one, memory, 64, RW, 0);
@@ -181,8 +168,7 @@ START_TEST(only_the_page_itself_must_be_mapped)
 }
 END_TEST
 
-START_TEST(a_page_that_needs_a_pager_is_absent)
-{
+START_TEST(a_page_that_needs_a_pager_is_absent) {
     ax_handle memory = memory_new(world.one, 3);
     uint64_t shared = map_memory(world.one, memory, 3, RW, 0);
     uint64_t private = map_memory(world.one, memory, 3, RW, AX_MAP_PRIVATE);
@@ -202,8 +188,7 @@ START_TEST(a_page_that_needs_a_pager_is_absent)
 }
 END_TEST
 
-START_TEST(core_does_not_touch_registers)
-{
+START_TEST(core_does_not_touch_registers) {
     uint64_t at = map_memory(world.one, registers_new(2), 3, RW, 0);
     struct frame *frame;
     uint32_t fault;
@@ -214,8 +199,7 @@ START_TEST(core_does_not_touch_registers)
 }
 END_TEST
 
-START_TEST(force_writes_private_pages_only)
-{
+START_TEST(force_writes_private_pages_only) {
     ax_handle memory = memory_new(world.one, 1);
     uint64_t shared = map_memory(world.one, memory, 1, AX_PROT_READ, 0);
     uint64_t private = map_memory(world.one, memory, 1, AX_PROT_READ, AX_MAP_PRIVATE);
@@ -236,8 +220,7 @@ START_TEST(force_writes_private_pages_only)
 }
 END_TEST
 
-TCase *space_fault_tests(void)
-{
+TCase *space_fault_tests(void) {
     TCase *tcase = world_case("space_fault");
     tcase_add_test(tcase, a_first_touch_makes_one_page);
     tcase_add_test(tcase, bad_accesses_tell_what_is_wrong);

@@ -8,13 +8,11 @@
 #define FIXED(at, pages, access) \
     REQUEST(.address = (at), .size_bytes = (pages)*PAGE, .prot = (access), .flags = AX_MAP_FIXED)
 
-static ax_result map(ax_handle memory, struct ax_map_request request)
-{
+static ax_result map(ax_handle memory, struct ax_map_request request) {
     return map_with(world.one, 0, memory, request);
 }
 
-START_TEST(fresh_pages_are_zero_and_private)
-{
+START_TEST(fresh_pages_are_zero_and_private) {
     uint64_t at = map_pages(world.one, 3, RW);
     ck_assert_uint_eq(peek(world.one, at + 2 * PAGE), 0);
     poke_pages(world.one, at, 3, 1);
@@ -31,8 +29,7 @@ START_TEST(fresh_pages_are_zero_and_private)
 }
 END_TEST
 
-START_TEST(an_object_shows_the_same_pages_everywhere)
-{
+START_TEST(an_object_shows_the_same_pages_everywhere) {
     ax_handle memory = memory_new(world.one, 4);
     ax_handle theirs = driver_copy(world.process, memory, world.other, AX_RIGHT_ALL);
     uint64_t here = map_memory(world.one, memory, 4, RW, 0);
@@ -44,8 +41,7 @@ START_TEST(an_object_shows_the_same_pages_everywhere)
 }
 END_TEST
 
-START_TEST(a_mapping_begins_at_its_offset)
-{
+START_TEST(a_mapping_begins_at_its_offset) {
     ax_handle memory = memory_new(world.one, 8);
     uint64_t all = map_memory(world.one, memory, 8, RW, 0);
     poke_pages(world.one, all, 8, 100);
@@ -62,8 +58,7 @@ START_TEST(a_mapping_begins_at_its_offset)
 }
 END_TEST
 
-START_TEST(private_writes_stay_private)
-{
+START_TEST(private_writes_stay_private) {
     ax_handle memory = memory_new(world.one, 2);
     uint64_t shared = map_memory(world.one, memory, 2, RW, 0);
     ax_handle readable = weaken(world.one, memory, AX_RIGHT_READ);
@@ -77,8 +72,7 @@ START_TEST(private_writes_stay_private)
 }
 END_TEST
 
-START_TEST(a_fixed_mapping_is_where_it_was_ordered)
-{
+START_TEST(a_fixed_mapping_is_where_it_was_ordered) {
     expect(map(0, FIXED(AX_USER_START, 1, RW)), AX_USER_START);
     expect(map(0, FIXED(AX_PROGRAM_END - PAGE, 1, RW)), AX_PROGRAM_END - PAGE);
     expect(map(0, FIXED(AX_PERSONALITY_START, 1, AX_PROT_READ)), AX_PERSONALITY_START);
@@ -88,8 +82,7 @@ START_TEST(a_fixed_mapping_is_where_it_was_ordered)
 }
 END_TEST
 
-START_TEST(the_machine_part_of_user_space_cannot_be_mapped)
-{
+START_TEST(the_machine_part_of_user_space_cannot_be_mapped) {
     static const uint64_t bad[] = {0,
                                    AX_USER_START - PAGE,
                                    AX_PROGRAM_END,
@@ -110,8 +103,7 @@ START_TEST(the_machine_part_of_user_space_cannot_be_mapped)
 }
 END_TEST
 
-START_TEST(sizes_are_rounded_up_and_checked)
-{
+START_TEST(sizes_are_rounded_up_and_checked) {
     ax_result at = map(0, REQUEST(.size_bytes = PAGE + 1, .prot = RW));
     ck_assert_int_gt(at, 0);
     poke(world.one, (uint64_t)at + 2 * PAGE - 1, 1);
@@ -124,8 +116,7 @@ START_TEST(sizes_are_rounded_up_and_checked)
 }
 END_TEST
 
-START_TEST(a_request_is_checked)
-{
+START_TEST(a_request_is_checked) {
     ax_handle memory = memory_new(world.one, 1);
     expect(map(0, REQUEST(.size_bytes = PAGE, .prot = 8)), AX_ERR_ARGUMENT);
     expect(map(0, REQUEST(.size_bytes = PAGE, .prot = RW, .flags = 16)), AX_ERR_ARGUMENT);
@@ -141,8 +132,7 @@ START_TEST(a_request_is_checked)
 }
 END_TEST
 
-START_TEST(nothing_is_writable_and_executable)
-{
+START_TEST(nothing_is_writable_and_executable) {
     ax_handle memory = memory_new(world.one, 1);
     uint32_t both = AX_PROT_WRITE | AX_PROT_EXECUTE;
     expect(map(0, REQUEST(.size_bytes = PAGE, .prot = both)), AX_ERR_ARGUMENT);
@@ -153,8 +143,7 @@ START_TEST(nothing_is_writable_and_executable)
 }
 END_TEST
 
-START_TEST(access_needs_the_rights_to_it)
-{
+START_TEST(access_needs_the_rights_to_it) {
     static const struct {
         uint32_t rights, prot, flags;
         ax_result result;
@@ -185,8 +174,7 @@ START_TEST(access_needs_the_rights_to_it)
 }
 END_TEST
 
-START_TEST(handles_are_checked)
-{
+START_TEST(handles_are_checked) {
     struct ax_map_request request = REQUEST(.size_bytes = PAGE, .prot = RW);
     ax_handle gone = stale(world.one);
     expect(map_with(world.one, gone, 0, request), AX_ERR_HANDLE);
@@ -198,8 +186,7 @@ START_TEST(handles_are_checked)
 }
 END_TEST
 
-START_TEST(maps_into_another_process_which_pays)
-{
+START_TEST(maps_into_another_process_which_pays) {
     uint64_t theirs = world.other_account->used_objects;
     usage_note();
     ax_result at =
@@ -211,16 +198,14 @@ START_TEST(maps_into_another_process_which_pays)
 }
 END_TEST
 
-START_TEST(an_ended_process_is_not_mapped_into)
-{
+START_TEST(an_ended_process_is_not_mapped_into) {
     expect(kcall(world.one, AX_CALL_PROCESS_END, world.other_handle, AX_CAUSE_KILLED), AX_OK);
     struct ax_map_request request = REQUEST(.size_bytes = PAGE, .prot = RW);
     expect(map_with(world.one, world.other_handle, 0, request), AX_ERR_ENDED);
 }
 END_TEST
 
-START_TEST(a_taken_range_is_refused_and_a_taken_wish_passed_over)
-{
+START_TEST(a_taken_range_is_refused_and_a_taken_wish_passed_over) {
     uint64_t at = map_pages(world.one, 4, RW);
     usage_note();
     expect(map(0, FIXED(at, 1, RW)), AX_ERR_EXISTS);
@@ -234,8 +219,7 @@ START_TEST(a_taken_range_is_refused_and_a_taken_wish_passed_over)
 }
 END_TEST
 
-START_TEST(a_wish_is_granted_if_it_can_be)
-{
+START_TEST(a_wish_is_granted_if_it_can_be) {
     struct ax_map_request request = REQUEST(.address = 0x12345000, .size_bytes = PAGE, .prot = RW);
     expect(map(0, request), 0x12345000);
     static const uint64_t vain[] = {0x12345678, PAGE, AX_PROGRAM_END, AX_USER_END,
@@ -249,8 +233,7 @@ START_TEST(a_wish_is_granted_if_it_can_be)
 }
 END_TEST
 
-START_TEST(replacing_unmaps_what_is_there)
-{
+START_TEST(replacing_unmaps_what_is_there) {
     uint64_t at = map_pages(world.one, 4, RW);
     poke_pages(world.one, at, 4, 1);
     struct ax_map_request request = FIXED(at + PAGE, 2, AX_PROT_READ);
@@ -264,8 +247,7 @@ START_TEST(replacing_unmaps_what_is_there)
 }
 END_TEST
 
-START_TEST(replacing_much_takes_several_portions)
-{
+START_TEST(replacing_much_takes_several_portions) {
     uint64_t at = map_pages(world.one, 1, RW) + (1 << 30);
     for (uint64_t i = 0; i < 200; i++)
         map_at(world.one, at + i * PAGE, 1, i % 2 == 0 ? RW : AX_PROT_READ);
@@ -278,8 +260,7 @@ START_TEST(replacing_much_takes_several_portions)
 }
 END_TEST
 
-START_TEST(lack_of_memory_unmaps_nothing)
-{
+START_TEST(lack_of_memory_unmaps_nothing) {
     uint64_t at = map_pages(world.one, 4, RW);
     poke_pages(world.one, at, 4, 1);
     struct ax_map_request request = FIXED(at + PAGE, 2, AX_PROT_READ);
@@ -304,8 +285,7 @@ START_TEST(lack_of_memory_unmaps_nothing)
 }
 END_TEST
 
-START_TEST(an_account_without_objects_maps_nothing)
-{
+START_TEST(an_account_without_objects_maps_nothing) {
     uint64_t limit = world.account->limit_objects;
     world.account->limit_objects = world.account->used_objects;
     expect(map(0, REQUEST(.size_bytes = PAGE, .prot = RW)), AX_ERR_LIMIT);
@@ -313,8 +293,7 @@ START_TEST(an_account_without_objects_maps_nothing)
 }
 END_TEST
 
-START_TEST(populating_makes_pages_at_once)
-{
+START_TEST(populating_makes_pages_at_once) {
     usage_note();
     ax_result at = map(0, REQUEST(.size_bytes = 100 * PAGE, .prot = RW, .flags = AX_MAP_POPULATE));
     ck_assert_int_gt(at, 0);
@@ -325,8 +304,7 @@ START_TEST(populating_makes_pages_at_once)
 }
 END_TEST
 
-START_TEST(populating_goes_as_far_as_it_can)
-{
+START_TEST(populating_goes_as_far_as_it_can) {
     ax_handle memory = memory_new(world.one, 3);
     uint64_t beyond = map_memory(world.one, memory, 5, AX_PROT_READ, AX_MAP_POPULATE);
     ck_assert_uint_eq(info_of(world.one, memory).memory.present_pages, 3);
@@ -341,8 +319,7 @@ START_TEST(populating_goes_as_far_as_it_can)
 }
 END_TEST
 
-START_TEST(populating_a_process_without_threads_makes_its_pages)
-{
+START_TEST(populating_a_process_without_threads_makes_its_pages) {
     ax_result stash = kcall(world.one, AX_CALL_PROCESS_CREATE, 0);
     ck_assert_int_gt(stash, 0);
     usage_note();
@@ -353,8 +330,7 @@ START_TEST(populating_a_process_without_threads_makes_its_pages)
 }
 END_TEST
 
-START_TEST(neighbours_that_are_alike_become_one)
-{
+START_TEST(neighbours_that_are_alike_become_one) {
     uint64_t at = map_pages(world.one, 2, RW) + (1 << 30);
     map_at(world.one, at, 2, RW);
     poke_pages(world.one, at, 2, 1);
@@ -373,8 +349,7 @@ START_TEST(neighbours_that_are_alike_become_one)
 }
 END_TEST
 
-START_TEST(neighbours_of_one_object_become_one_where_offsets_meet)
-{
+START_TEST(neighbours_of_one_object_become_one_where_offsets_meet) {
     ax_handle memory = memory_new(world.one, 8);
     uint64_t at = map_pages(world.one, 1, RW) + (1 << 30);
     struct ax_map_request request = FIXED(at, 2, RW);
@@ -398,8 +373,7 @@ START_TEST(neighbours_of_one_object_become_one_where_offsets_meet)
 }
 END_TEST
 
-START_TEST(free_places_are_found_among_many_regions)
-{
+START_TEST(free_places_are_found_among_many_regions) {
     /* Single pages with single pages between them, at the place where the search begins. */
     uint64_t first = map_pages(world.one, 1, RW);
     for (uint64_t i = 1; i < 600; i++)
@@ -414,8 +388,7 @@ START_TEST(free_places_are_found_among_many_regions)
 }
 END_TEST
 
-START_TEST(the_search_goes_round)
-{
+START_TEST(the_search_goes_round) {
     uint64_t last = AX_PROGRAM_END - 4 * PAGE;
     map_at(world.one, last, 2, RW);
     world.process->space.place = last;
@@ -425,8 +398,7 @@ START_TEST(the_search_goes_round)
 }
 END_TEST
 
-START_TEST(a_full_space_has_no_place)
-{
+START_TEST(a_full_space_has_no_place) {
     uint64_t half = align_down((AX_PROGRAM_END - AX_USER_START) / 2, PAGE);
     map_at(world.one, AX_USER_START + PAGE, half / PAGE, RW);
     uint64_t rest = AX_PROGRAM_END - AX_USER_START - half - 3 * PAGE;
@@ -440,8 +412,7 @@ START_TEST(a_full_space_has_no_place)
 }
 END_TEST
 
-START_TEST(registers_are_mapped_as_they_are)
-{
+START_TEST(registers_are_mapped_as_they_are) {
     ax_handle registers = registers_new(4);
     expect(map(registers, REQUEST(.size_bytes = PAGE, .flags = AX_MAP_PRIVATE)), AX_ERR_ARGUMENT);
     uint64_t at = map_memory(world.one, registers, 4, RW, AX_MAP_POPULATE);
@@ -460,8 +431,7 @@ START_TEST(registers_are_mapped_as_they_are)
 }
 END_TEST
 
-TCase *space_map_tests(void)
-{
+TCase *space_map_tests(void) {
     TCase *tcase = world_case("space_map");
     tcase_add_test(tcase, fresh_pages_are_zero_and_private);
     tcase_add_test(tcase, an_object_shows_the_same_pages_everywhere);

@@ -2,13 +2,11 @@
 #include "memory_tests.h"
 #include "memory_world.h"
 
-static ax_result protect(uint64_t address, uint64_t page_count, uint64_t prot)
-{
+static ax_result protect(uint64_t address, uint64_t page_count, uint64_t prot) {
     return kcall(world.one, AX_CALL_MEMORY_PROTECT, 0, address, page_count * PAGE, prot);
 }
 
-START_TEST(access_shrinks_on_all_cpus)
-{
+START_TEST(access_shrinks_on_all_cpus) {
     uint64_t at = map_pages(world.one, 2, RW);
     poke_pages(world.one, at, 2, 1);
     poke_pages(world.two, at, 2, 1);
@@ -23,8 +21,7 @@ START_TEST(access_shrinks_on_all_cpus)
 }
 END_TEST
 
-START_TEST(access_grows_again)
-{
+START_TEST(access_grows_again) {
     uint64_t at = map_pages(world.one, 1, AX_PROT_NONE);
     expect(protect(at, 1, AX_PROT_WRITE), AX_OK); /* with reading */
     poke(world.one, at, 5);
@@ -40,8 +37,7 @@ START_TEST(access_grows_again)
 }
 END_TEST
 
-START_TEST(nothing_becomes_writable_and_executable)
-{
+START_TEST(nothing_becomes_writable_and_executable) {
     uint64_t at = map_pages(world.one, 1, RW);
     expect(protect(at, 1, AX_PROT_WRITE | AX_PROT_EXECUTE), AX_ERR_ARGUMENT);
     expect(protect(at, 1, AX_PROT_ALL), AX_ERR_ARGUMENT);
@@ -50,8 +46,7 @@ START_TEST(nothing_becomes_writable_and_executable)
 }
 END_TEST
 
-START_TEST(a_part_gets_an_access_of_its_own)
-{
+START_TEST(a_part_gets_an_access_of_its_own) {
     uint64_t at = map_pages(world.one, 5, RW);
     poke_pages(world.one, at, 5, 1);
     size_t count = world.process->space.region_count;
@@ -69,8 +64,7 @@ START_TEST(a_part_gets_an_access_of_its_own)
 }
 END_TEST
 
-START_TEST(changing_access_to_and_fro_leaves_no_trace)
-{
+START_TEST(changing_access_to_and_fro_leaves_no_trace) {
     uint64_t at = map_pages(world.one, 64, RW);
     poke_pages(world.one, at, 64, 1);
     usage_note();
@@ -84,8 +78,7 @@ START_TEST(changing_access_to_and_fro_leaves_no_trace)
 }
 END_TEST
 
-START_TEST(many_regions_are_protected_in_portions)
-{
+START_TEST(many_regions_are_protected_in_portions) {
     uint64_t at = map_pages(world.one, 1, RW) + (1 << 30);
     ax_handle memory = memory_new(world.one, 1);
     for (uint64_t i = 0; i < 150; i++)
@@ -104,8 +97,7 @@ START_TEST(many_regions_are_protected_in_portions)
 }
 END_TEST
 
-START_TEST(a_large_region_keeps_its_pages)
-{
+START_TEST(a_large_region_keeps_its_pages) {
     uint64_t at = map_pages(world.one, 2000, RW);
     poke(world.one, at, 1);
     poke(world.one, at + 1999 * PAGE, 2);
@@ -116,8 +108,7 @@ START_TEST(a_large_region_keeps_its_pages)
 }
 END_TEST
 
-START_TEST(a_gap_ends_it_with_what_was_before_changed)
-{
+START_TEST(a_gap_ends_it_with_what_was_before_changed) {
     uint64_t at = map_pages(world.one, 1, RW) + (1 << 30);
     map_at(world.one, at, 2, RW);
     map_at(world.one, at + 3 * PAGE, 1, RW);
@@ -128,8 +119,7 @@ START_TEST(a_gap_ends_it_with_what_was_before_changed)
 }
 END_TEST
 
-START_TEST(access_stays_within_what_the_handle_allowed)
-{
+START_TEST(access_stays_within_what_the_handle_allowed) {
     ax_handle memory = memory_new(world.one, 2);
     uint64_t readable =
         map_memory(world.one, weaken(world.one, memory, AX_RIGHT_READ), 2, AX_PROT_READ, 0);
@@ -145,8 +135,7 @@ START_TEST(access_stays_within_what_the_handle_allowed)
 }
 END_TEST
 
-START_TEST(a_refusal_leaves_regions_as_they_were)
-{
+START_TEST(a_refusal_leaves_regions_as_they_were) {
     ax_handle memory = memory_new(world.one, 5);
     uint64_t at =
         map_memory(world.one, weaken(world.one, memory, AX_RIGHT_READ), 5, AX_PROT_READ, 0);
@@ -156,8 +145,7 @@ START_TEST(a_refusal_leaves_regions_as_they_were)
 }
 END_TEST
 
-START_TEST(lack_of_memory_has_no_effect)
-{
+START_TEST(lack_of_memory_has_no_effect) {
     uint64_t at = map_pages(world.one, 5, RW);
     poke_pages(world.one, at, 5, 1);
     usage_note();
@@ -172,8 +160,7 @@ START_TEST(lack_of_memory_has_no_effect)
 }
 END_TEST
 
-START_TEST(ranges_and_handles_are_checked)
-{
+START_TEST(ranges_and_handles_are_checked) {
     uint64_t at = map_pages(world.one, 1, RW);
     expect(kcall(world.one, AX_CALL_MEMORY_PROTECT, 0, at + 1, PAGE, RW), AX_ERR_ARGUMENT);
     expect(protect(at, 0, RW), AX_ERR_ARGUMENT);
@@ -187,8 +174,7 @@ START_TEST(ranges_and_handles_are_checked)
 }
 END_TEST
 
-START_TEST(a_process_without_threads_is_protected)
-{
+START_TEST(a_process_without_threads_is_protected) {
     ax_result stash = kcall(world.one, AX_CALL_PROCESS_CREATE, 0);
     ax_result at = map_with(world.one, (ax_handle)stash, 0,
                             (struct ax_map_request){.size_bytes = 2 * PAGE, .prot = RW});
@@ -198,8 +184,7 @@ START_TEST(a_process_without_threads_is_protected)
 }
 END_TEST
 
-TCase *space_protect_tests(void)
-{
+TCase *space_protect_tests(void) {
     TCase *tcase = world_case("space_protect");
     tcase_add_test(tcase, access_shrinks_on_all_cpus);
     tcase_add_test(tcase, access_grows_again);

@@ -2,18 +2,15 @@
 #include "memory_tests.h"
 #include "memory_world.h"
 
-static ax_result try_unmap(ax_handle process, uint64_t address, uint64_t size_bytes)
-{
+static ax_result try_unmap(ax_handle process, uint64_t address, uint64_t size_bytes) {
     return kcall(world.one, AX_CALL_MEMORY_UNMAP, process, address, size_bytes);
 }
 
-static ax_result list(ax_handle process, uint64_t address)
-{
+static ax_result list(ax_handle process, uint64_t address) {
     return kcall(world.one, AX_CALL_MEMORY_LIST, process, address);
 }
 
-START_TEST(what_is_unmapped_is_gone_and_comes_back)
-{
+START_TEST(what_is_unmapped_is_gone_and_comes_back) {
     usage_note();
     uint64_t tables = world.process->space.table_pages;
     uint64_t at = map_pages(world.one, 100, RW);
@@ -25,8 +22,7 @@ START_TEST(what_is_unmapped_is_gone_and_comes_back)
 }
 END_TEST
 
-START_TEST(no_cpu_sees_an_unmapped_page)
-{
+START_TEST(no_cpu_sees_an_unmapped_page) {
     uint64_t at = map_pages(world.one, 1, RW);
     poke(world.one, at, 1);
     ck_assert_uint_eq(peek(world.two, at), 1);
@@ -37,8 +33,7 @@ END_TEST
 
 /* Writes 1 to 8 to eight pages, unmaps some, and tells what is left as eight digits: 0: unmapped.
  */
-static uint64_t left_of(uint64_t first, uint64_t page_count)
-{
+static uint64_t left_of(uint64_t first, uint64_t page_count) {
     uint64_t at = map_pages(world.one, 8, RW), digits = 0;
     poke_pages(world.one, at, 8, 1);
     unmap(world.one, at + first * PAGE, page_count);
@@ -50,8 +45,7 @@ static uint64_t left_of(uint64_t first, uint64_t page_count)
     return digits;
 }
 
-START_TEST(a_part_can_be_unmapped)
-{
+START_TEST(a_part_can_be_unmapped) {
     usage_note();
     ck_assert_uint_eq(left_of(0, 3), 45678);
     ck_assert_uint_eq(left_of(5, 3), 12345000);
@@ -61,8 +55,7 @@ START_TEST(a_part_can_be_unmapped)
 }
 END_TEST
 
-START_TEST(private_pages_of_the_unmapped_part_come_back)
-{
+START_TEST(private_pages_of_the_unmapped_part_come_back) {
     uint64_t at = map_pages(world.one, 100, RW);
     poke_pages(world.one, at, 100, 1);
     uint64_t used_bytes = world.account->used_bytes;
@@ -80,8 +73,7 @@ START_TEST(private_pages_of_the_unmapped_part_come_back)
 }
 END_TEST
 
-START_TEST(a_range_may_span_regions_and_gaps)
-{
+START_TEST(a_range_may_span_regions_and_gaps) {
     uint64_t at = map_pages(world.one, 1, RW) + (1 << 30);
     map_at(world.one, at, 2, RW);
     map_at(world.one, at + 3 * PAGE, 2, AX_PROT_READ);
@@ -98,8 +90,7 @@ START_TEST(a_range_may_span_regions_and_gaps)
 }
 END_TEST
 
-START_TEST(all_of_user_space_can_be_unmapped_in_portions)
-{
+START_TEST(all_of_user_space_can_be_unmapped_in_portions) {
     uint64_t at = map_pages(world.one, 1, RW) + (1 << 30);
     for (uint64_t i = 0; i < 150; i++)
         map_at(world.one, at + i * 2 * PAGE, 1, RW);
@@ -111,8 +102,7 @@ START_TEST(all_of_user_space_can_be_unmapped_in_portions)
 }
 END_TEST
 
-START_TEST(a_large_part_is_unmapped_in_portions)
-{
+START_TEST(a_large_part_is_unmapped_in_portions) {
     uint64_t at = map_pages(world.one, 200, RW);
     poke_pages(world.one, at, 200, 1);
     uint64_t restarts = kernel->counters.restarts;
@@ -122,8 +112,7 @@ START_TEST(a_large_part_is_unmapped_in_portions)
 }
 END_TEST
 
-START_TEST(a_split_needs_memory_or_has_no_effect)
-{
+START_TEST(a_split_needs_memory_or_has_no_effect) {
     uint64_t at = map_pages(world.one, 3, RW);
     poke_pages(world.one, at, 3, 1);
     usage_note();
@@ -139,8 +128,7 @@ START_TEST(a_split_needs_memory_or_has_no_effect)
 }
 END_TEST
 
-START_TEST(ranges_are_checked)
-{
+START_TEST(ranges_are_checked) {
     uint64_t at = map_pages(world.one, 1, RW);
     expect(try_unmap(0, at + 1, PAGE), AX_ERR_ARGUMENT);
     expect(try_unmap(0, at, 0), AX_ERR_ARGUMENT);
@@ -153,16 +141,14 @@ START_TEST(ranges_are_checked)
 }
 END_TEST
 
-START_TEST(the_machine_part_stays)
-{
+START_TEST(the_machine_part_stays) {
     expect(try_unmap(0, AX_PROGRAM_END, AX_USER_END - AX_PROGRAM_END), AX_OK);
     ck_assert_ptr_nonnull(driver_touch(world.one, AX_KERNEL_PAGE, AX_PROT_EXECUTE));
     ck_assert_ptr_nonnull(driver_touch(world.one, world.one->user.page_address, AX_PROT_WRITE));
 }
 END_TEST
 
-START_TEST(another_process_is_unmapped_by_right)
-{
+START_TEST(another_process_is_unmapped_by_right) {
     uint64_t at = map_pages(world.stranger, 1, RW);
     poke(world.stranger, at, 1);
     ax_handle weak = weaken(world.one, world.other_handle, AX_RIGHT_ALL & ~AX_RIGHT_SPACE);
@@ -176,8 +162,7 @@ START_TEST(another_process_is_unmapped_by_right)
 }
 END_TEST
 
-START_TEST(an_object_outlives_its_handle_while_it_is_mapped)
-{
+START_TEST(an_object_outlives_its_handle_while_it_is_mapped) {
     usage_note();
     ax_handle memory = memory_new(world.one, 2);
     uint64_t at = map_memory(world.one, memory, 2, RW, 0);
@@ -189,8 +174,7 @@ START_TEST(an_object_outlives_its_handle_while_it_is_mapped)
 }
 END_TEST
 
-START_TEST(a_dead_process_gives_its_memory_back)
-{
+START_TEST(a_dead_process_gives_its_memory_back) {
     uint64_t used = frames_used();
     struct process *process = driver_process();
     struct thread *thread = driver_thread(process);
@@ -207,8 +191,7 @@ END_TEST
 
 /* ---- Listing --------------------------------------------------------------------------------- */
 
-START_TEST(regions_are_listed_from_an_address_on)
-{
+START_TEST(regions_are_listed_from_an_address_on) {
     uint64_t at = map_pages(world.one, 1, RW) + (1 << 30);
     map_at(world.one, at, 2, AX_PROT_READ);
     map_at(world.one, at + 4 * PAGE, 1, RW);
@@ -226,8 +209,7 @@ START_TEST(regions_are_listed_from_an_address_on)
 }
 END_TEST
 
-START_TEST(a_long_list_comes_in_parts)
-{
+START_TEST(a_long_list_comes_in_parts) {
     uint64_t at = map_pages(world.one, 1, RW) + (1 << 30);
     for (uint64_t i = 0; i < 50; i++)
         map_at(world.one, at + i * 2 * PAGE, 1, RW);
@@ -237,8 +219,7 @@ START_TEST(a_long_list_comes_in_parts)
 }
 END_TEST
 
-START_TEST(present_pages_are_each_regions_own)
-{
+START_TEST(present_pages_are_each_regions_own) {
     uint64_t at = map_pages(world.one, 200, RW);
     poke_pages(world.one, at, 100, 1);
     expect(kcall(world.one, AX_CALL_MEMORY_PROTECT, 0, at + 10 * PAGE, 20 * PAGE, AX_PROT_READ),
@@ -252,8 +233,7 @@ START_TEST(present_pages_are_each_regions_own)
 }
 END_TEST
 
-START_TEST(counting_many_pages_is_cut_into_portions)
-{
+START_TEST(counting_many_pages_is_cut_into_portions) {
     uint64_t limit = world.account->limit_bytes;
     world.account->limit_bytes += 1024 * PAGE;
     uint64_t at = map_pages(world.one, 700, RW);
@@ -278,8 +258,7 @@ START_TEST(counting_many_pages_is_cut_into_portions)
 }
 END_TEST
 
-START_TEST(another_process_is_listed_by_right)
-{
+START_TEST(another_process_is_listed_by_right) {
     map_pages(world.stranger, 1, RW);
     expect(list(weaken(world.one, world.other_handle, AX_RIGHT_INSPECT), 0), 1);
     expect(list(weaken(world.one, world.other_handle, AX_RIGHT_ALL & ~AX_RIGHT_INSPECT), 0),
@@ -289,8 +268,7 @@ START_TEST(another_process_is_listed_by_right)
 }
 END_TEST
 
-TCase *space_unmap_tests(void)
-{
+TCase *space_unmap_tests(void) {
     TCase *tcase = world_case("space_unmap");
     tcase_add_test(tcase, what_is_unmapped_is_gone_and_comes_back);
     tcase_add_test(tcase, no_cpu_sees_an_unmapped_page);

@@ -5,30 +5,25 @@
 
 static ax_handle machine;
 
-static void start(void)
-{
+static void start(void) {
     world_start();
     machine = device(AX_DEVICE_SYSTEM, AX_RIGHT_ALL);
 }
 
-static ax_result control(ax_handle device, uint64_t op, uint64_t a)
-{
+static ax_result control(ax_handle device, uint64_t op, uint64_t a) {
     return kcall(world.one, AX_CALL_SYSTEM_CONTROL, device, op, a);
 }
 
-static uint64_t read_on(void)
-{
+static uint64_t read_on(void) {
     return world.one->page->ipc.message.badge;
 }
 
-static void write_log(const char *text)
-{
+static void write_log(const char *text) {
     fill_buffer(world.one, text, strlen(text));
     expect(control(machine, AX_SYSTEM_LOG_WRITE, strlen(text)), AX_OK);
 }
 
-START_TEST(what_is_written_is_read_and_shown)
-{
+START_TEST(what_is_written_is_read_and_shown) {
     uint64_t position = kernel->log.written;
     write_log("a line\n");
     ck_assert_ptr_nonnull(strstr(driver_console(), "a line\n"));
@@ -41,8 +36,7 @@ START_TEST(what_is_written_is_read_and_shown)
 }
 END_TEST
 
-START_TEST(cores_own_lines_are_there_as_well)
-{
+START_TEST(cores_own_lines_are_there_as_well) {
     uint64_t position = kernel->log.written;
     log_line("%s is %d", "six", 6);
     expect(control(machine, AX_SYSTEM_LOG_READ, position), 9);
@@ -54,8 +48,7 @@ START_TEST(cores_own_lines_are_there_as_well)
 }
 END_TEST
 
-START_TEST(a_long_log_is_read_in_pieces)
-{
+START_TEST(a_long_log_is_read_in_pieces) {
     static char text[AX_BUFFER_BYTES];
     memset(text, 'x', sizeof(text));
     uint64_t position = kernel->log.written;
@@ -73,8 +66,7 @@ START_TEST(a_long_log_is_read_in_pieces)
 }
 END_TEST
 
-START_TEST(a_reader_that_fell_behind_gets_the_oldest_there_is)
-{
+START_TEST(a_reader_that_fell_behind_gets_the_oldest_there_is) {
     uint64_t position = kernel->log.written;
     static char text[AX_BUFFER_BYTES];
     memset(text, 'y', sizeof(text));
@@ -90,16 +82,14 @@ START_TEST(a_reader_that_fell_behind_gets_the_oldest_there_is)
 }
 END_TEST
 
-START_TEST(a_position_that_has_not_come_yet_is_refused)
-{
+START_TEST(a_position_that_has_not_come_yet_is_refused) {
     expect(control(machine, AX_SYSTEM_LOG_READ, kernel->log.written + 1), AX_ERR_ARGUMENT);
     expect(control(machine, AX_SYSTEM_LOG_READ, UINT64_MAX), AX_ERR_ARGUMENT);
     expect(control(machine, AX_SYSTEM_TRACE_READ, 1), AX_ERR_ARGUMENT);
 }
 END_TEST
 
-START_TEST(no_more_than_the_buffer_is_written_or_filled)
-{
+START_TEST(no_more_than_the_buffer_is_written_or_filled) {
     expect(control(machine, AX_SYSTEM_LOG_WRITE, AX_BUFFER_BYTES + 1), AX_ERR_ARGUMENT);
     expect(control(machine, AX_SYSTEM_LOG_WRITE, UINT64_MAX), AX_ERR_ARGUMENT);
     expect(control(machine, AX_SYSTEM_ENTROPY, AX_BUFFER_BYTES + 1), AX_ERR_ARGUMENT);
@@ -108,8 +98,7 @@ START_TEST(no_more_than_the_buffer_is_written_or_filled)
 }
 END_TEST
 
-START_TEST(entropy_fills_as_much_as_asked_for)
-{
+START_TEST(entropy_fills_as_much_as_asked_for) {
     memset(world.one->page->buffer, 0, AX_BUFFER_BYTES);
     expect(control(machine, AX_SYSTEM_ENTROPY, 64), AX_OK);
     static const uint8_t zero[64];
@@ -122,8 +111,7 @@ START_TEST(entropy_fills_as_much_as_asked_for)
 }
 END_TEST
 
-START_TEST(counters_count)
-{
+START_TEST(counters_count) {
     struct ax_counters before, after;
     expect(control(machine, AX_SYSTEM_COUNTERS, 0), AX_OK);
     copy_buffer(world.one, &before, sizeof(before));
@@ -139,16 +127,14 @@ START_TEST(counters_count)
 }
 END_TEST
 
-START_TEST(nothing_is_traced_until_asked_for)
-{
+START_TEST(nothing_is_traced_until_asked_for) {
     make(world.one, AX_TYPE_EVENT);
     expect(control(machine, AX_SYSTEM_TRACE_READ, 0), 0);
     ck_assert_uint_eq(kernel->trace.written, 0);
 }
 END_TEST
 
-START_TEST(what_is_asked_for_is_traced)
-{
+START_TEST(what_is_asked_for_is_traced) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     uint64_t id = info_of(world.one, event).object_id;
     expect(control(machine, AX_SYSTEM_TRACE, 1U << AX_TRACE_SIGNAL), AX_OK);
@@ -168,8 +154,7 @@ START_TEST(what_is_asked_for_is_traced)
 }
 END_TEST
 
-START_TEST(a_long_trace_is_read_in_pieces_and_loses_its_beginning)
-{
+START_TEST(a_long_trace_is_read_in_pieces_and_loses_its_beginning) {
     uint64_t size = kernel->trace.size;
     kernel->trace.mask = 1U << AX_TRACE_SIGNAL;
     for (uint64_t i = 0; i < size + 10; i++)
@@ -193,8 +178,7 @@ START_TEST(a_long_trace_is_read_in_pieces_and_loses_its_beginning)
 }
 END_TEST
 
-START_TEST(an_idle_cpu_traces_no_thread)
-{
+START_TEST(an_idle_cpu_traces_no_thread) {
     struct cpu *cpu = &kernel->cpus[hal_cpu_id()];
     struct thread *current = cpu->current;
     cpu->current = NULL;
@@ -208,8 +192,7 @@ START_TEST(an_idle_cpu_traces_no_thread)
 }
 END_TEST
 
-START_TEST(only_known_kinds_are_traced)
-{
+START_TEST(only_known_kinds_are_traced) {
     expect(control(machine, AX_SYSTEM_TRACE, 1U << AX_TRACE_COUNT), AX_ERR_ARGUMENT);
     expect(control(machine, AX_SYSTEM_TRACE, UINT64_MAX), AX_ERR_ARGUMENT);
     expect(control(machine, AX_SYSTEM_TRACE, (1U << AX_TRACE_COUNT) - 1), AX_OK);
@@ -221,8 +204,7 @@ START_TEST(only_known_kinds_are_traced)
 }
 END_TEST
 
-START_TEST(messages_have_hashes_of_what_they_say)
-{
+START_TEST(messages_have_hashes_of_what_they_say) {
     struct call first = {.operation = 1, .word_count = 2, .words = {3, 4}};
     struct call second = first;
     ck_assert_uint_eq(trace_hash(&first), trace_hash(&second));
@@ -239,13 +221,11 @@ START_TEST(messages_have_hashes_of_what_they_say)
 }
 END_TEST
 
-static void halt(void *context)
-{
+static void halt(void *context) {
     control(machine, AX_SYSTEM_HALT, *(uint64_t *)context);
 }
 
-START_TEST(halt_ends_the_machine_with_the_code)
-{
+START_TEST(halt_ends_the_machine_with_the_code) {
     int code = 0;
     uint64_t wanted = 42;
     ck_assert(driver_halts(halt, &wanted, &code));
@@ -253,8 +233,7 @@ START_TEST(halt_ends_the_machine_with_the_code)
 }
 END_TEST
 
-START_TEST(each_operation_needs_its_right)
-{
+START_TEST(each_operation_needs_its_right) {
     static const struct {
         uint64_t op;
         uint32_t right;
@@ -274,8 +253,7 @@ START_TEST(each_operation_needs_its_right)
 }
 END_TEST
 
-START_TEST(bad_devices_and_operations_are_refused)
-{
+START_TEST(bad_devices_and_operations_are_refused) {
     expect(control(machine, AX_SYSTEM_ENTROPY + 1, 0), AX_ERR_ARGUMENT);
     expect(control(machine, UINT64_MAX, 0), AX_ERR_ARGUMENT);
     expect(control(device(AX_DEVICE_PORTS, AX_RIGHT_ALL), AX_SYSTEM_COUNTERS, 0), AX_ERR_TYPE);
@@ -285,8 +263,7 @@ START_TEST(bad_devices_and_operations_are_refused)
 }
 END_TEST
 
-START_TEST(without_a_ring_the_log_goes_to_the_console_only)
-{
+START_TEST(without_a_ring_the_log_goes_to_the_console_only) {
     struct log log = kernel->log;
     kernel->log = (struct log){0};
     write_log("console only\n");
@@ -297,16 +274,14 @@ START_TEST(without_a_ring_the_log_goes_to_the_console_only)
 END_TEST
 
 /* Nothing holds any more where a machine was halted in the middle of a call. */
-TCase *system_halt_tests(void)
-{
+TCase *system_halt_tests(void) {
     TCase *tcase = tcase_create("system_halt");
     tcase_add_checked_fixture(tcase, start, driver_stop);
     tcase_add_test(tcase, halt_ends_the_machine_with_the_code);
     return tcase;
 }
 
-TCase *system_control_tests(void)
-{
+TCase *system_control_tests(void) {
     TCase *tcase = tcase_create("system_control");
     tcase_add_checked_fixture(tcase, start, world_stop);
     tcase_add_test(tcase, what_is_written_is_read_and_shown);

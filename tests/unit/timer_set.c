@@ -3,18 +3,15 @@
 
 #include "timer.h"
 
-static ax_result set(struct thread *thread, ax_handle timer, uint64_t deadline)
-{
+static ax_result set(struct thread *thread, ax_handle timer, uint64_t deadline) {
     return kcall(thread, AX_CALL_TIMER_SET, timer, deadline);
 }
 
-static bool has_fired(ax_handle timer)
-{
+static bool has_fired(ax_handle timer) {
     return info_of(world.one, timer).signals == AX_SIGNAL_FIRED;
 }
 
-START_TEST(fires_at_its_deadline)
-{
+START_TEST(fires_at_its_deadline) {
     ax_handle timer = make(world.one, AX_TYPE_TIMER);
     uint64_t deadline = now_ns() + 1000;
     expect(set(world.one, timer, deadline), AX_OK);
@@ -27,8 +24,7 @@ START_TEST(fires_at_its_deadline)
 }
 END_TEST
 
-START_TEST(wakes_who_waits_for_it)
-{
+START_TEST(wakes_who_waits_for_it) {
     ax_handle timer = make(world.one, AX_TYPE_TIMER);
     expect(set(world.one, timer, now_ns() + 1000), AX_OK);
     expect(kcall(world.one, AX_CALL_OBJECT_WAIT, timer, AX_SIGNAL_FIRED, AX_TIME_NEVER),
@@ -38,8 +34,7 @@ START_TEST(wakes_who_waits_for_it)
 }
 END_TEST
 
-START_TEST(a_deadline_that_passed_fires_at_once)
-{
+START_TEST(a_deadline_that_passed_fires_at_once) {
     ax_handle timer = make(world.one, AX_TYPE_TIMER);
     driver_advance(1000);
     expect(set(world.one, timer, now_ns()), AX_OK);
@@ -49,8 +44,7 @@ START_TEST(a_deadline_that_passed_fires_at_once)
 }
 END_TEST
 
-START_TEST(setting_clears_what_fired)
-{
+START_TEST(setting_clears_what_fired) {
     ax_handle timer = make(world.one, AX_TYPE_TIMER);
     expect(set(world.one, timer, now_ns()), AX_OK);
     expect(set(world.one, timer, now_ns() + 1000), AX_OK);
@@ -61,8 +55,7 @@ START_TEST(setting_clears_what_fired)
 }
 END_TEST
 
-START_TEST(never_disarms)
-{
+START_TEST(never_disarms) {
     ax_handle timer = make(world.one, AX_TYPE_TIMER);
     ck_assert_uint_eq(info_of(world.one, timer).timer.deadline_ns, AX_TIME_NEVER);
     expect(set(world.one, timer, now_ns() + 1000), AX_OK);
@@ -73,8 +66,7 @@ START_TEST(never_disarms)
 }
 END_TEST
 
-START_TEST(a_new_deadline_replaces_the_old)
-{
+START_TEST(a_new_deadline_replaces_the_old) {
     ax_handle timer = make(world.one, AX_TYPE_TIMER);
     expect(set(world.one, timer, now_ns() + 1000), AX_OK);
     expect(set(world.one, timer, now_ns() + 3000), AX_OK);
@@ -86,8 +78,7 @@ START_TEST(a_new_deadline_replaces_the_old)
 }
 END_TEST
 
-START_TEST(many_fire_in_the_order_of_their_deadlines)
-{
+START_TEST(many_fire_in_the_order_of_their_deadlines) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle timers[6];
     static const uint64_t deadlines[6] = {500, 300, 300, 900, 100, 700};
@@ -109,8 +100,7 @@ START_TEST(many_fire_in_the_order_of_their_deadlines)
 }
 END_TEST
 
-START_TEST(more_than_one_portion_can_be_due_at_once)
-{
+START_TEST(more_than_one_portion_can_be_due_at_once) {
     enum { COUNT = 3 * WORK_PORTION };
     ax_handle timers[COUNT];
     for (unsigned i = 0; i < COUNT; i++) {
@@ -134,8 +124,7 @@ START_TEST(more_than_one_portion_can_be_due_at_once)
 }
 END_TEST
 
-START_TEST(a_closed_timer_is_gone)
-{
+START_TEST(a_closed_timer_is_gone) {
     make(world.one, AX_TYPE_EVENT);
     usage_note();
     ax_handle timer = make(world.one, AX_TYPE_TIMER);
@@ -148,8 +137,7 @@ START_TEST(a_closed_timer_is_gone)
 }
 END_TEST
 
-START_TEST(needs_the_right_to_write)
-{
+START_TEST(needs_the_right_to_write) {
     ax_handle timer = make(world.one, AX_TYPE_TIMER);
     ax_handle weak = weaken(world.one, timer, AX_RIGHT_ALL & ~AX_RIGHT_WRITE);
     expect(set(world.one, weak, 0), AX_ERR_RIGHTS);
@@ -160,8 +148,7 @@ START_TEST(needs_the_right_to_write)
 }
 END_TEST
 
-TCase *timer_set_tests(void)
-{
+TCase *timer_set_tests(void) {
     TCase *tcase = world_case("timer_set");
     tcase_add_test(tcase, fires_at_its_deadline);
     tcase_add_test(tcase, wakes_who_waits_for_it);

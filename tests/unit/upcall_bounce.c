@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "upcall_world.h"
 
-START_TEST(bounce_starts_the_personality)
-{
+START_TEST(bounce_starts_the_personality) {
     uint64_t bounces = kernel->counters.bounces, made = kernel->counters.upcalls;
     driver_event(upcalls.thread, &(struct hal_event){.kind = HAL_EVENT_BOUNCE});
     ck_assert_uint_eq(upcalls.regs->rip, ENTRY);
@@ -20,8 +19,7 @@ START_TEST(bounce_starts_the_personality)
 }
 END_TEST
 
-START_TEST(bounce_without_personality_ends_the_process)
-{
+START_TEST(bounce_without_personality_ends_the_process) {
     upcalls.process->personality = (struct ax_personality){0};
     driver_bounce(upcalls.thread, 60);
     struct ax_object_info info = info_of(upcalls.process);
@@ -31,8 +29,7 @@ START_TEST(bounce_without_personality_ends_the_process)
 }
 END_TEST
 
-START_TEST(bounce_inside_the_personality_is_a_fault)
-{
+START_TEST(bounce_inside_the_personality_is_a_fault) {
     upcall_enter();
     upcalls.regs->rip = ENTRY + 100;
     struct ax_frame program = upcalls.page->program;
@@ -46,16 +43,14 @@ START_TEST(bounce_inside_the_personality_is_a_fault)
 }
 END_TEST
 
-START_TEST(bounce_in_the_marked_range_is_a_fault)
-{
+START_TEST(bounce_in_the_marked_range_is_a_fault) {
     upcalls.regs->rip = RANGE_START;
     driver_event(upcalls.thread, &(struct hal_event){.kind = HAL_EVENT_BOUNCE});
     ck_assert_uint_eq(upcalls.regs->rip, RECOVERY);
 }
 END_TEST
 
-START_TEST(bad_stack_ends_the_process)
-{
+START_TEST(bad_stack_ends_the_process) {
     const uint64_t stacks[] = {AX_USER_END, UINT64_C(1) << 47, UINT64_MAX};
     upcalls.page->personality_stack = stacks[_i];
     driver_event(upcalls.thread, &(struct hal_event){.kind = HAL_EVENT_BOUNCE});
@@ -66,16 +61,14 @@ START_TEST(bad_stack_ends_the_process)
 }
 END_TEST
 
-START_TEST(page_may_say_anything)
-{
+START_TEST(page_may_say_anything) {
     upcalls.page->inside = _i == 0 ? 3 : UINT32_MAX; /* counts as: both frames are in use */
     driver_event(upcalls.thread, &(struct hal_event){.kind = HAL_EVENT_BOUNCE});
     ck_assert_uint_eq(info_of(upcalls.process).process.cause, AX_CAUSE_FAULT);
 }
 END_TEST
 
-TCase *upcall_bounce_tests(void)
-{
+TCase *upcall_bounce_tests(void) {
     TCase *tcase = upcall_case("upcall_bounce");
     tcase_add_test(tcase, bounce_starts_the_personality);
     tcase_add_test(tcase, bounce_without_personality_ends_the_process);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "upcall_world.h"
 
-START_TEST(exception_starts_the_personality)
-{
+START_TEST(exception_starts_the_personality) {
     fault((uint32_t)_i, 0);
     ck_assert_uint_eq(upcalls.regs->rip, ENTRY);
     ck_assert_uint_eq(upcalls.regs->rsp, UPCALL_STACK);
@@ -14,8 +13,7 @@ START_TEST(exception_starts_the_personality)
 }
 END_TEST
 
-START_TEST(bad_address_is_told)
-{
+START_TEST(bad_address_is_told) {
     uint64_t faults = kernel->counters.page_faults;
     fault(AX_FAULT_UNMAPPED, 0x123456789);
     const struct ax_frame *frame = &upcalls.page->program;
@@ -27,8 +25,7 @@ START_TEST(bad_address_is_told)
 }
 END_TEST
 
-START_TEST(protection_is_told_from_absence)
-{
+START_TEST(protection_is_told_from_absence) {
     driver_map(upcalls.process, 0x500000, 1, AX_PROT_READ);
     fault(AX_FAULT_UNMAPPED, 0x500010); /* the machine cannot tell, core can */
     ck_assert_uint_eq(upcalls.page->program.fault, AX_FAULT_PROTECTION);
@@ -36,8 +33,7 @@ START_TEST(protection_is_told_from_absence)
 }
 END_TEST
 
-START_TEST(good_address_is_no_fault)
-{
+START_TEST(good_address_is_no_fault) {
     driver_map(upcalls.process, 0x500000, 1, AX_PROT_READ | AX_PROT_WRITE);
     fault(AX_FAULT_UNMAPPED, 0x500010);
     ck_assert(regs_same(upcalls.regs, &upcalls.before));
@@ -46,8 +42,7 @@ START_TEST(good_address_is_no_fault)
 }
 END_TEST
 
-START_TEST(fault_without_personality_ends_the_process)
-{
+START_TEST(fault_without_personality_ends_the_process) {
     upcalls.process->personality = (struct ax_personality){0};
     fault(AX_FAULT_DIVIDE, 0);
     struct ax_object_info info = info_of(upcalls.process);
@@ -56,8 +51,7 @@ START_TEST(fault_without_personality_ends_the_process)
 }
 END_TEST
 
-START_TEST(fault_inside_goes_to_recovery)
-{
+START_TEST(fault_inside_goes_to_recovery) {
     upcall_enter();
     upcalls.regs->rip = ENTRY + 4;
     upcalls.regs->rbx = 99;
@@ -76,8 +70,7 @@ START_TEST(fault_inside_goes_to_recovery)
 }
 END_TEST
 
-START_TEST(fault_inside_without_recovery_ends_the_process)
-{
+START_TEST(fault_inside_without_recovery_ends_the_process) {
     upcalls.process->personality.recovery = 0;
     upcall_enter();
     fault(AX_FAULT_UNMAPPED, 0x77777000);
@@ -87,8 +80,7 @@ START_TEST(fault_inside_without_recovery_ends_the_process)
 }
 END_TEST
 
-START_TEST(fault_in_recovery_ends_the_process)
-{
+START_TEST(fault_in_recovery_ends_the_process) {
     upcall_enter();
     fault(AX_FAULT_UNMAPPED, 0x77777000);
     fault(AX_FAULT_ALIGNMENT, 0x88888000);
@@ -98,8 +90,7 @@ START_TEST(fault_in_recovery_ends_the_process)
 }
 END_TEST
 
-START_TEST(fault_in_the_marked_range_counts_as_inside)
-{
+START_TEST(fault_in_the_marked_range_counts_as_inside) {
     const uint64_t places[] = {RANGE_START, RANGE_END - 1};
     upcalls.regs->rip = places[_i]; /* `inside` says program already */
     fault(AX_FAULT_DEBUG, 0);
@@ -108,8 +99,7 @@ START_TEST(fault_in_the_marked_range_counts_as_inside)
 }
 END_TEST
 
-START_TEST(fault_beside_the_marked_range_is_the_programs)
-{
+START_TEST(fault_beside_the_marked_range_is_the_programs) {
     const uint64_t places[] = {RANGE_START - 1, RANGE_END};
     upcalls.regs->rip = places[_i];
     fault(AX_FAULT_DEBUG, 0);
@@ -117,8 +107,7 @@ START_TEST(fault_beside_the_marked_range_is_the_programs)
 }
 END_TEST
 
-START_TEST(limit_is_a_fault_of_memory)
-{
+START_TEST(limit_is_a_fault_of_memory) {
     struct account *account = driver_account(200000, 100);
     struct process *process = driver_process_of(account);
     struct thread *thread = driver_thread(process);
@@ -136,8 +125,7 @@ START_TEST(limit_is_a_fault_of_memory)
 }
 END_TEST
 
-TCase *upcall_fault_tests(void)
-{
+TCase *upcall_fault_tests(void) {
     TCase *tcase = upcall_case("upcall_fault");
     tcase_add_loop_test(tcase, exception_starts_the_personality, AX_FAULT_DIVIDE, AX_FAULT_COUNT);
     tcase_add_test(tcase, bad_address_is_told);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "upcall_world.h"
 
-START_TEST(interrupt_starts_the_personality)
-{
+START_TEST(interrupt_starts_the_personality) {
     interrupt();
     ck_assert_uint_eq(upcalls.regs->rip, ENTRY);
     ck_assert_uint_eq(upcalls.page->program.reason, AX_UPCALL_INTERRUPT);
@@ -12,8 +11,7 @@ START_TEST(interrupt_starts_the_personality)
 }
 END_TEST
 
-START_TEST(interrupt_reaches_a_thread_on_another_cpu)
-{
+START_TEST(interrupt_reaches_a_thread_on_another_cpu) {
     driver_stop();
     machine_start(2);
     struct process *process = driver_process();
@@ -30,8 +28,7 @@ START_TEST(interrupt_reaches_a_thread_on_another_cpu)
 }
 END_TEST
 
-START_TEST(interrupt_waits_inside_the_personality)
-{
+START_TEST(interrupt_waits_inside_the_personality) {
     upcall_enter();
     struct ax_regs inside = *upcalls.regs;
     interrupt();
@@ -43,8 +40,7 @@ START_TEST(interrupt_waits_inside_the_personality)
 }
 END_TEST
 
-START_TEST(interrupt_waits_in_recovery)
-{
+START_TEST(interrupt_waits_in_recovery) {
     upcall_enter();
     fault(AX_FAULT_UNMAPPED, 0x77777000);
     interrupt();
@@ -53,8 +49,7 @@ START_TEST(interrupt_waits_in_recovery)
 }
 END_TEST
 
-START_TEST(resume_delivers_what_waited)
-{
+START_TEST(resume_delivers_what_waited) {
     upcall_enter();
     interrupt();
     upcalls.page->program.regs.rbx = 4242; /* the personality changed the program's registers */
@@ -72,8 +67,7 @@ START_TEST(resume_delivers_what_waited)
 }
 END_TEST
 
-START_TEST(take_forgets_what_waited)
-{
+START_TEST(take_forgets_what_waited) {
     upcall_enter();
     interrupt();
     expect(kcall(upcalls.thread, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_TAKE), 1);
@@ -84,8 +78,7 @@ START_TEST(take_forgets_what_waited)
 END_TEST
 
 /* Whether it has cleared `inside` yet or not. */
-START_TEST(marked_range_is_restarted)
-{
+START_TEST(marked_range_is_restarted) {
     upcall_enter();
     upcalls.page->inside = (uint32_t)_i;
     upcalls.regs->rip = RANGE_START + 5;
@@ -105,8 +98,7 @@ START_TEST(marked_range_is_restarted)
 }
 END_TEST
 
-START_TEST(beside_the_range_nothing_is_restarted)
-{
+START_TEST(beside_the_range_nothing_is_restarted) {
     const uint64_t places[] = {RANGE_START - 1, RANGE_END};
     upcall_enter();
     upcalls.regs->rip = places[_i];
@@ -115,8 +107,7 @@ START_TEST(beside_the_range_nothing_is_restarted)
 }
 END_TEST
 
-START_TEST(blocked_call_ends_and_then_comes_the_upcall)
-{
+START_TEST(blocked_call_ends_and_then_comes_the_upcall) {
     expect(kcall(upcalls.thread, AX_CALL_OBJECT_WAIT_MANY, 0, AX_TIME_NEVER), DRIVER_BLOCKED);
     struct ax_regs blocked = *upcalls.regs;
     interrupt();
@@ -129,8 +120,7 @@ START_TEST(blocked_call_ends_and_then_comes_the_upcall)
 END_TEST
 
 /* Inside the personality the call that would block is not begun, and TAKE must be asked. */
-START_TEST(pending_interrupt_keeps_calls_from_blocking)
-{
+START_TEST(pending_interrupt_keeps_calls_from_blocking) {
     upcall_enter();
     interrupt();
     expect(kcall(upcalls.thread, AX_CALL_OBJECT_WAIT_MANY, 0, AX_TIME_NEVER), AX_ERR_INTERRUPTED);
@@ -140,8 +130,7 @@ START_TEST(pending_interrupt_keeps_calls_from_blocking)
 }
 END_TEST
 
-START_TEST(interrupt_without_personality_stays)
-{
+START_TEST(interrupt_without_personality_stays) {
     upcalls.process->personality = (struct ax_personality){0};
     interrupt();
     ck_assert(regs_same(upcalls.regs, &upcalls.before));
@@ -154,8 +143,7 @@ START_TEST(interrupt_without_personality_stays)
 }
 END_TEST
 
-START_TEST(interrupt_on_a_bad_stack_ends_the_process)
-{
+START_TEST(interrupt_on_a_bad_stack_ends_the_process) {
     upcalls.page->personality_stack = UINT64_MAX;
     interrupt();
     driver_settle();
@@ -163,8 +151,7 @@ START_TEST(interrupt_on_a_bad_stack_ends_the_process)
 }
 END_TEST
 
-TCase *upcall_interrupt_tests(void)
-{
+TCase *upcall_interrupt_tests(void) {
     TCase *tcase = upcall_case("upcall_interrupt");
     tcase_add_test(tcase, interrupt_starts_the_personality);
     tcase_add_test(tcase, interrupt_reaches_a_thread_on_another_cpu);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "upcall_world.h"
 
-START_TEST(resume_loads_all_registers)
-{
+START_TEST(resume_loads_all_registers) {
     upcall_enter();
     struct ax_regs wanted = upcalls.before;
     wanted.rax = 1000;
@@ -18,8 +17,7 @@ START_TEST(resume_loads_all_registers)
 }
 END_TEST
 
-START_TEST(resume_makes_flags_harmless)
-{
+START_TEST(resume_makes_flags_harmless) {
     upcall_enter();
     upcalls.page->program.regs.rflags = UINT64_MAX;
     upcalls.page->program.regs.reserved = 5;
@@ -34,8 +32,7 @@ START_TEST(resume_makes_flags_harmless)
 }
 END_TEST
 
-START_TEST(resume_refuses_bad_addresses)
-{
+START_TEST(resume_refuses_bad_addresses) {
     const uint64_t addresses[] = {AX_USER_END, UINT64_C(1) << 47, UINT64_C(0xffff800000000000),
                                   UINT64_MAX};
     upcall_enter();
@@ -53,8 +50,7 @@ START_TEST(resume_refuses_bad_addresses)
 }
 END_TEST
 
-START_TEST(resume_of_recovery_goes_back_inside)
-{
+START_TEST(resume_of_recovery_goes_back_inside) {
     upcall_enter();
     upcalls.regs->rip = ENTRY + 4;
     struct ax_regs inside = *upcalls.regs;
@@ -67,16 +63,14 @@ START_TEST(resume_of_recovery_goes_back_inside)
 }
 END_TEST
 
-START_TEST(resume_knows_two_frames)
-{
+START_TEST(resume_knows_two_frames) {
     upcall_enter();
     expect(kcall(upcalls.thread, AX_CALL_RESUME, 2), AX_ERR_ARGUMENT);
     expect(kcall(upcalls.thread, AX_CALL_RESUME, UINT64_MAX), AX_ERR_ARGUMENT);
 }
 END_TEST
 
-START_TEST(resume_without_an_upcall_loads_the_frame)
-{
+START_TEST(resume_without_an_upcall_loads_the_frame) {
     upcalls.page->program.regs = upcalls.before;
     upcalls.page->program.regs.rdx = 31;
     kcall(upcalls.thread, AX_CALL_RESUME, 0);
@@ -86,8 +80,7 @@ START_TEST(resume_without_an_upcall_loads_the_frame)
 END_TEST
 
 /* A whole round, as for each system call of a program. */
-START_TEST(bounce_and_resume_many_times)
-{
+START_TEST(bounce_and_resume_many_times) {
     for (uint64_t i = 0; i < 100; i++) {
         *upcalls.regs = upcalls.before;
         upcalls.regs->rip += 2 * i;
@@ -101,8 +94,7 @@ START_TEST(bounce_and_resume_many_times)
 }
 END_TEST
 
-TCase *upcall_resume_tests(void)
-{
+TCase *upcall_resume_tests(void) {
     TCase *tcase = upcall_case("upcall_resume");
     tcase_add_test(tcase, resume_loads_all_registers);
     tcase_add_test(tcase, resume_makes_flags_harmless);

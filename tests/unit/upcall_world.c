@@ -3,8 +3,7 @@
 
 struct upcall_world upcalls;
 
-void upcall_start(void)
-{
+void upcall_start(void) {
     machine_start(1);
     upcalls.process = driver_process();
     upcalls.thread = driver_thread(upcalls.process);
@@ -28,26 +27,22 @@ void upcall_start(void)
     upcalls.before = *upcalls.regs;
 }
 
-void upcall_stop(void)
-{
+void upcall_stop(void) {
     machine_stop();
 }
 
-TCase *upcall_case(const char *name)
-{
+TCase *upcall_case(const char *name) {
     TCase *tcase = tcase_create(name);
     tcase_add_checked_fixture(tcase, upcall_start, upcall_stop);
     return tcase;
 }
 
-void upcall_enter(void)
-{
+void upcall_enter(void) {
     driver_event(upcalls.thread, &(struct hal_event){.kind = HAL_EVENT_BOUNCE});
     ck_assert_uint_eq(upcalls.page->inside, AX_INSIDE_PERSONALITY);
 }
 
-void fault(uint32_t fault, uint64_t address)
-{
+void fault(uint32_t fault, uint64_t address) {
     struct hal_event event = {.kind = HAL_EVENT_FAULT};
     event.fault.fault = fault;
     event.fault.address = address;
@@ -55,14 +50,12 @@ void fault(uint32_t fault, uint64_t address)
     driver_event(upcalls.thread, &event);
 }
 
-void interrupt(void)
-{
+void interrupt(void) {
     with_lock(thread_interrupt, upcalls.thread);
     driver_step(0); /* the next kernel entry, whatever it is */
 }
 
-bool regs_same_but_place(const struct ax_regs *a, const struct ax_regs *b)
-{
+bool regs_same_but_place(const struct ax_regs *a, const struct ax_regs *b) {
     struct ax_regs x = *a, y = *b;
     x.rip = y.rip = 0;
     x.rsp = y.rsp = 0;
@@ -70,7 +63,6 @@ bool regs_same_but_place(const struct ax_regs *a, const struct ax_regs *b)
     return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
-bool regs_same(const struct ax_regs *a, const struct ax_regs *b)
-{
+bool regs_same(const struct ax_regs *a, const struct ax_regs *b) {
     return memcmp(a, b, sizeof(*a)) == 0;
 }

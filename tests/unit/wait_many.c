@@ -4,28 +4,24 @@
 #define NEVER AX_TIME_NEVER
 
 static ax_result wait_many(struct thread *thread, const struct ax_wait_item *items, uint64_t count,
-                           uint64_t deadline)
-{
+                           uint64_t deadline) {
     if (count > 0)
         fill_buffer(thread, items, (count < AX_WAIT_MAX ? count : AX_WAIT_MAX) * sizeof(*items));
     return kcall(thread, AX_CALL_OBJECT_WAIT_MANY, count, deadline);
 }
 
-static uint32_t seen(const struct thread *thread, unsigned index)
-{
+static uint32_t seen(const struct thread *thread, unsigned index) {
     struct ax_wait_item items[AX_WAIT_MAX];
     copy_buffer(thread, items, sizeof(items));
     return items[index].seen;
 }
 
-static void events_make(struct ax_wait_item *items, unsigned count)
-{
+static void events_make(struct ax_wait_item *items, unsigned count) {
     for (unsigned i = 0; i < count; i++)
         items[i] = (struct ax_wait_item){.handle = make(world.one, AX_TYPE_EVENT), .mask = 0xf};
 }
 
-START_TEST(answers_the_first_that_is_ready_and_what_all_show)
-{
+START_TEST(answers_the_first_that_is_ready_and_what_all_show) {
     struct ax_wait_item items[4];
     events_make(items, 4);
     signal_event(world.one, items[1].handle, 0, 0x12);
@@ -38,8 +34,7 @@ START_TEST(answers_the_first_that_is_ready_and_what_all_show)
 }
 END_TEST
 
-START_TEST(waits_for_any_of_them)
-{
+START_TEST(waits_for_any_of_them) {
     struct ax_wait_item items[3];
     events_make(items, 3);
     expect(wait_many(world.one, items, 3, NEVER), DRIVER_BLOCKED);
@@ -52,8 +47,7 @@ START_TEST(waits_for_any_of_them)
 }
 END_TEST
 
-START_TEST(what_it_waited_with_is_given_back)
-{
+START_TEST(what_it_waited_with_is_given_back) {
     struct ax_wait_item items[AX_WAIT_MAX];
     events_make(items, AX_WAIT_MAX);
     usage_note();
@@ -67,8 +61,7 @@ START_TEST(what_it_waited_with_is_given_back)
 }
 END_TEST
 
-START_TEST(the_same_object_may_be_there_twice)
-{
+START_TEST(the_same_object_may_be_there_twice) {
     struct ax_wait_item items[3];
     events_make(items, 2);
     items[0].mask = 2;
@@ -81,8 +74,7 @@ START_TEST(the_same_object_may_be_there_twice)
 }
 END_TEST
 
-START_TEST(both_bits_of_one_object_wake_once)
-{
+START_TEST(both_bits_of_one_object_wake_once) {
     struct ax_wait_item items[2];
     events_make(items, 1);
     items[1] = items[0];
@@ -93,8 +85,7 @@ START_TEST(both_bits_of_one_object_wake_once)
 }
 END_TEST
 
-START_TEST(a_deadline_or_an_interrupt_ends_the_wait)
-{
+START_TEST(a_deadline_or_an_interrupt_ends_the_wait) {
     struct ax_wait_item items[2];
     events_make(items, 2);
     usage_note();
@@ -110,8 +101,7 @@ START_TEST(a_deadline_or_an_interrupt_ends_the_wait)
 }
 END_TEST
 
-START_TEST(one_bad_item_spoils_all)
-{
+START_TEST(one_bad_item_spoils_all) {
     struct ax_wait_item items[3];
     events_make(items, 3);
     signal_event(world.one, items[0].handle, 0, 1);
@@ -126,8 +116,7 @@ START_TEST(one_bad_item_spoils_all)
 }
 END_TEST
 
-START_TEST(there_is_a_most_to_wait_for)
-{
+START_TEST(there_is_a_most_to_wait_for) {
     struct ax_wait_item items[AX_WAIT_MAX];
     events_make(items, AX_WAIT_MAX);
     expect(wait_many(world.one, items, AX_WAIT_MAX + 1, NOW), AX_ERR_ARGUMENT);
@@ -136,8 +125,7 @@ START_TEST(there_is_a_most_to_wait_for)
 }
 END_TEST
 
-START_TEST(without_memory_it_does_not_wait)
-{
+START_TEST(without_memory_it_does_not_wait) {
     struct ax_wait_item items[2];
     events_make(items, 2);
     usage_note();
@@ -148,8 +136,7 @@ START_TEST(without_memory_it_does_not_wait)
 }
 END_TEST
 
-START_TEST(a_crowded_object_fails_the_whole_wait)
-{
+START_TEST(a_crowded_object_fails_the_whole_wait) {
     struct ax_wait_item items[2];
     events_make(items, 2);
     struct object *object = driver_object(world.process, items[1].handle);
@@ -167,8 +154,7 @@ END_TEST
 
 /* ---- Without objects ------------------------------------------------------------------------- */
 
-START_TEST(nothing_to_wait_for_is_sleep)
-{
+START_TEST(nothing_to_wait_for_is_sleep) {
     expect(wait_many(world.one, NULL, 0, now_ns() + 1000), DRIVER_BLOCKED);
     driver_advance(999);
     expect(driver_answer(world.one), DRIVER_BLOCKED);
@@ -177,8 +163,7 @@ START_TEST(nothing_to_wait_for_is_sleep)
 }
 END_TEST
 
-START_TEST(sleep_is_interrupted)
-{
+START_TEST(sleep_is_interrupted) {
     expect(wait_many(world.one, NULL, 0, NEVER), DRIVER_BLOCKED);
     interrupt(world.one);
     expect(driver_answer(world.one), AX_ERR_INTERRUPTED);
@@ -187,8 +172,7 @@ START_TEST(sleep_is_interrupted)
 }
 END_TEST
 
-START_TEST(a_sleep_that_is_over_lets_equals_run_first)
-{
+START_TEST(a_sleep_that_is_over_lets_equals_run_first) {
     driver_advance(1000);
     struct thread *third = driver_thread(world.process);
     driver_run(world.one);
@@ -201,8 +185,7 @@ START_TEST(a_sleep_that_is_over_lets_equals_run_first)
 }
 END_TEST
 
-TCase *wait_many_tests(void)
-{
+TCase *wait_many_tests(void) {
     TCase *tcase = world_case("wait_many");
     tcase_add_test(tcase, answers_the_first_that_is_ready_and_what_all_show);
     tcase_add_test(tcase, waits_for_any_of_them);

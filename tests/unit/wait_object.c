@@ -3,13 +3,12 @@
 
 #define NEVER AX_TIME_NEVER
 
-static ax_result wait_for(struct thread *thread, ax_handle handle, uint64_t mask, uint64_t deadline)
-{
+static ax_result wait_for(struct thread *thread, ax_handle handle, uint64_t mask,
+                          uint64_t deadline) {
     return kcall(thread, AX_CALL_OBJECT_WAIT, handle, mask, deadline);
 }
 
-START_TEST(a_signal_that_is_there_is_answered_at_once)
-{
+START_TEST(a_signal_that_is_there_is_answered_at_once) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     signal_event(world.one, event, 0, 0x7);
     expect(wait_for(world.one, event, 0x5, NEVER), 0x5);
@@ -18,8 +17,7 @@ START_TEST(a_signal_that_is_there_is_answered_at_once)
 }
 END_TEST
 
-START_TEST(waits_until_a_signal_comes)
-{
+START_TEST(waits_until_a_signal_comes) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(wait_for(world.one, event, 0x6, NEVER), DRIVER_BLOCKED);
     signal_event(world.two, event, 0, 0x1);
@@ -29,8 +27,7 @@ START_TEST(waits_until_a_signal_comes)
 }
 END_TEST
 
-START_TEST(a_signal_wakes_all_who_wait_for_it)
-{
+START_TEST(a_signal_wakes_all_who_wait_for_it) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle copy = driver_copy(world.process, event, world.other, AX_RIGHT_WAIT);
     struct thread *third = driver_thread(world.process);
@@ -44,8 +41,7 @@ START_TEST(a_signal_wakes_all_who_wait_for_it)
 }
 END_TEST
 
-START_TEST(a_deadline_ends_the_wait)
-{
+START_TEST(a_deadline_ends_the_wait) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(wait_for(world.one, event, 1, now_ns() + 1000), DRIVER_BLOCKED);
     driver_advance(999);
@@ -57,8 +53,7 @@ START_TEST(a_deadline_ends_the_wait)
 }
 END_TEST
 
-START_TEST(a_deadline_that_passed_does_not_block)
-{
+START_TEST(a_deadline_that_passed_does_not_block) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     driver_advance(1000);
     expect(wait_for(world.one, event, 1, NOW), AX_ERR_TIMEOUT);
@@ -66,8 +61,7 @@ START_TEST(a_deadline_that_passed_does_not_block)
 }
 END_TEST
 
-START_TEST(a_deadline_is_forgotten_when_the_wait_ends)
-{
+START_TEST(a_deadline_is_forgotten_when_the_wait_ends) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(wait_for(world.one, event, 1, now_ns() + 1000), DRIVER_BLOCKED);
     signal_event(world.two, event, 0, 1);
@@ -79,8 +73,7 @@ START_TEST(a_deadline_is_forgotten_when_the_wait_ends)
 }
 END_TEST
 
-START_TEST(an_interrupt_ends_the_wait)
-{
+START_TEST(an_interrupt_ends_the_wait) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(wait_for(world.one, event, 1, NEVER), DRIVER_BLOCKED);
     interrupt(world.one);
@@ -88,8 +81,7 @@ START_TEST(an_interrupt_ends_the_wait)
 }
 END_TEST
 
-START_TEST(a_pending_interrupt_ends_a_wait_before_it_begins)
-{
+START_TEST(a_pending_interrupt_ends_a_wait_before_it_begins) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     interrupt(world.one);
     expect(wait_for(world.one, event, 1, NEVER), AX_ERR_INTERRUPTED);
@@ -99,8 +91,7 @@ START_TEST(a_pending_interrupt_ends_a_wait_before_it_begins)
 }
 END_TEST
 
-START_TEST(the_wait_holds_the_object)
-{
+START_TEST(the_wait_holds_the_object) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle copy = driver_copy(world.process, event, world.other, AX_RIGHT_ALL);
     expect(wait_for(world.one, event, 1, NEVER), DRIVER_BLOCKED);
@@ -111,8 +102,7 @@ START_TEST(the_wait_holds_the_object)
 }
 END_TEST
 
-START_TEST(waiting_for_an_object_without_handles_ends_by_its_deadline)
-{
+START_TEST(waiting_for_an_object_without_handles_ends_by_its_deadline) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     usage_note();
     expect(wait_for(world.one, event, 1, now_ns() + 1000), DRIVER_BLOCKED);
@@ -124,8 +114,7 @@ START_TEST(waiting_for_an_object_without_handles_ends_by_its_deadline)
 }
 END_TEST
 
-START_TEST(a_thread_that_ends_waits_no_more)
-{
+START_TEST(a_thread_that_ends_waits_no_more) {
     ax_handle event = make(world.stranger, AX_TYPE_EVENT);
     ax_handle copy = driver_copy(world.other, event, world.process, AX_RIGHT_ALL);
     struct object *object = driver_object(world.process, copy);
@@ -137,8 +126,7 @@ START_TEST(a_thread_that_ends_waits_no_more)
 }
 END_TEST
 
-START_TEST(bad_arguments_are_refused)
-{
+START_TEST(bad_arguments_are_refused) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(wait_for(world.one, event, 0, NEVER), AX_ERR_ARGUMENT);
     expect(wait_for(world.one, event, 1ULL << 32, NEVER), AX_ERR_ARGUMENT);
@@ -149,8 +137,7 @@ START_TEST(bad_arguments_are_refused)
 }
 END_TEST
 
-START_TEST(an_object_has_a_limit_of_waiters)
-{
+START_TEST(an_object_has_a_limit_of_waiters) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     struct object *object = driver_object(world.process, event);
     static struct watch watches[WATCH_MAX];
@@ -167,8 +154,7 @@ START_TEST(an_object_has_a_limit_of_waiters)
 }
 END_TEST
 
-START_TEST(the_end_of_a_process_is_a_signal)
-{
+START_TEST(the_end_of_a_process_is_a_signal) {
     expect(wait_for(world.one, world.other_handle, AX_SIGNAL_ENDED, NEVER), DRIVER_BLOCKED);
     expect(kcall(world.two, AX_CALL_PROCESS_END, world.other_handle, AX_CAUSE_KILLED, 0), AX_OK);
     expect(driver_answer(world.one), AX_SIGNAL_ENDED);
@@ -176,8 +162,7 @@ START_TEST(the_end_of_a_process_is_a_signal)
 }
 END_TEST
 
-TCase *wait_object_tests(void)
-{
+TCase *wait_object_tests(void) {
     TCase *tcase = world_case("wait_object");
     tcase_add_test(tcase, a_signal_that_is_there_is_answered_at_once);
     tcase_add_test(tcase, waits_until_a_signal_comes);
