@@ -96,7 +96,7 @@ void call_ask_early(struct thread *thread, enum ax_error error);
  * leave the caller's table (the call was answered). */
 void call_clear(struct call *call, bool move);
 
-/* By class (redelivered and retried first), then priority, then order. */
+/* Redelivered and retried ones first, by order alone; then by priority, then by order. */
 int call_compare(const struct tree_node *a, const struct tree_node *b);
 
 /* The first queued call that no instance has received before, or NULL. */

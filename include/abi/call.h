@@ -134,7 +134,7 @@ call(session)
     Sends thread_page.ipc.message through the session (AX_RIGHT_CALL) and blocks until it is
     answered; the answer takes its place. Everything is copied and resolved before it blocks:
 handles (copies; those marked move leave the caller when the call is answered), loans (ranges below
-    AX_PROGRAM_END; the pages need not be there).
+    AX_USER_END; the pages need not be there).
     Answers 0 when the server replied. Errors before anything was sent: PEER_CLOSED, DEADLOCK,
     INTERRUPTED, TIMEOUT, ADDRESS (a loan outside user space), LIMIT (no room for the accepted
     handles). After: DROPPED, FAULTED, PEER_CLOSED, ADDRESS (the server met a bad address in a

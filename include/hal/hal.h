@@ -143,7 +143,11 @@ enum hal_prot {
 /* An empty user half. False: no memory, nothing happened. */
 bool hal_space_create(struct hal_space *space);
 
-/* No thread of the space exists any more. Returns all tables through core_table_free. */
+/*
+ * No thread of the space exists any more. Returns all tables through core_table_free. A CPU that
+ * ran the space last may have its tables loaded still: a machine on which that matters unloads them
+ * before hal_user_run returns, or here before it returns them.
+ */
 void hal_space_destroy(struct hal_space *space);
 
 /*
