@@ -199,7 +199,7 @@ static ax_result call_decode(struct thread *thread, ax_handle handle, const stru
     TRY(message_check(&ipc->message));
     if (thread_is_interrupted(thread))
         return AX_ERR_INTERRUPTED;
-    if ((*session)->state == SESSION_ENDED || (*session)->endpoint->dead)
+    if (session_is_over(*session))
         return AX_ERR_PEER_CLOSED;
     if (ipc->deadline_ns <= hal_time_ns())
         return AX_ERR_TIMEOUT;

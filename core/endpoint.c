@@ -178,12 +178,14 @@ bool endpoint_receive(struct endpoint *endpoint, struct thread *thread) {
     return false;
 }
 
-/* A receiver that some of what is there can be delivered to. */
+/* A receiver that some of what is there can be delivered to; threads that are about to end are not.
+ */
 static struct thread *endpoint_receiver(struct endpoint *endpoint) {
     bool for_anyone = has_message(endpoint);
     struct thread *thread;
     list_for_each (thread, &endpoint->receivers, in_receivers) {
-        if (for_anyone || !list_is_empty(&thread->process->interrupts))
+        const struct process *process = thread->process;
+        if (process->state == PROCESS_OPEN && (for_anyone || !list_is_empty(&process->interrupts)))
             return thread;
     }
     return NULL;

@@ -37,7 +37,8 @@ enum session_state {
     SESSION_OPEN = 0,
     SESSION_CLOSED,    /* to be announced */
     SESSION_ANNOUNCED, /* told, not yet retired */
-    SESSION_ENDED,     /* by the server, or retired: not listed any more */
+    SESSION_ENDING,    /* by the server: its queued calls are being ended */
+    SESSION_ENDED,     /* or retired: not listed any more */
 };
 
 struct session {
@@ -79,6 +80,11 @@ struct tree_node *session_lower_bound(const struct endpoint *endpoint, uint64_t 
 struct session *session_find(const struct endpoint *endpoint, uint64_t badge);
 /* Its last handle and last unanswered call are gone, or may be: announces the close. */
 void session_check_closed(struct session *session);
+
+/* No call can be made through it any more. */
+static inline bool session_is_over(const struct session *session) {
+    return session->state >= SESSION_ENDING || session->endpoint->dead;
+}
 
 /* A bound object has an edge. */
 void binding_notify(struct binding *binding, uint32_t edge);

@@ -18,7 +18,9 @@ static bool is_quiet(const struct endpoint *endpoint, const struct thread *serve
 }
 
 static bool may_switch_to(const struct thread *thread) {
-    return thread->process->suspended == 0 && (thread->affinity >> cpu_this()->id & 1) != 0;
+    const struct process *process = thread->process;
+    return process->state == PROCESS_OPEN && process->suspended == 0 &&
+           (thread->affinity >> cpu_this()->id & 1) != 0;
 }
 
 /* The whole message area of the other side: operation and words, the rest zero. */
@@ -82,7 +84,7 @@ bool ipc_fast_call(struct thread *thread, ax_handle handle, ax_result *result) {
     struct session *session = (struct session *)object;
     struct endpoint *endpoint = session->endpoint;
     struct list *first = list_first(&endpoint->receivers);
-    if (session->state != SESSION_OPEN || first == NULL)
+    if (session_is_over(session) || thread->process->state != PROCESS_OPEN || first == NULL)
         return false;
     struct thread *server = list_entry(first, struct thread, in_receivers);
     if (!is_quiet(endpoint, server) || !may_switch_to(server) ||

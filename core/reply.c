@@ -200,7 +200,7 @@ void reply_give_back(struct reply *reply, bool died) {
         call_fail(call, AX_ERR_FAULTED);
         return;
     }
-    if (call->session->endpoint->dead || call->session->state == SESSION_ENDED) {
+    if (session_is_over(call->session)) {
         call_fail(call, AX_ERR_PEER_CLOSED);
         return;
     }
@@ -304,7 +304,7 @@ ax_result sys_forward(struct thread *thread, const uint64_t arguments[5]) {
     TRY(handle_lookup(thread->process, (ax_handle)arguments[1], AX_TYPE_SESSION, AX_RIGHT_CALL,
                       &object));
     struct session *session = (struct session *)object;
-    if (session->state == SESSION_ENDED || session->endpoint->dead)
+    if (session_is_over(session))
         return AX_ERR_PEER_CLOSED;
     TRY(reply_lookup(thread, arguments[0], &reply));
     struct thread *caller = reply->caller;

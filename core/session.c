@@ -135,16 +135,13 @@ ax_result sys_session_retire(struct thread *thread, const uint64_t arguments[5])
     if (session->state == SESSION_OPEN) {
         if ((arguments[2] & AX_RETIRE_END) == 0)
             return AX_ERR_STATE;
-        object_ref(&session->object);
-        bool done = session_fail_queued(session);
-        if (done)
-            object_signal(&session->object, 0, AX_SIGNAL_PEER_CLOSED);
-        /* The last queued call's end may have announced the close in passing. */
-        if (done)
-            session_forget(session);
-        object_unref(&session->object);
-        return done ? AX_OK : RESULT_RESTART;
+        session->state = SESSION_ENDING;
+        endpoint->session_count--;
+        endpoint->closed_count++;
+        object_signal(&session->object, 0, AX_SIGNAL_PEER_CLOSED);
     }
+    if (!session_fail_queued(session))
+        return RESULT_RESTART;
     session_forget(session);
     return AX_OK;
 }

@@ -150,6 +150,11 @@ void driver_stop(void) {
     driver.exists = false;
 }
 
+void driver_set_manual(bool manual) {
+    driver.config.manual = manual;
+    driver_auto_settle();
+}
+
 /* ---- CPUs ------------------------------------------------------------------------------------ */
 
 void driver_step(uint32_t cpu) {

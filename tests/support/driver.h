@@ -35,6 +35,8 @@ struct driver_config {
 /* Boots. NULL: 2 CPUs, 4 MiB, table frames. */
 void driver_start(const struct driver_config *wanted);
 void driver_stop(void);
+/* From now on nothing happens by itself, as with `manual`; or all does again. */
+void driver_set_manual(bool manual);
 
 struct process *driver_root(void);
 struct thread *driver_root_thread(void);

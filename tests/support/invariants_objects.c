@@ -210,7 +210,10 @@ static void endpoint_count(const struct endpoint *endpoint) {
     }
     bool has_something = queued > 0 || !list_is_empty(&endpoint->closed) ||
                          !list_is_empty(&endpoint->ready_bindings);
-    INVARIANT_OF(of, !has_something || list_is_empty(&endpoint->receivers) || of->work_queued);
+    list_for_each (thread, &endpoint->receivers, in_receivers) {
+        bool is_ending = thread->process->state != PROCESS_OPEN;
+        INVARIANT_OF(of, !has_something || is_ending || of->work_queued);
+    }
     INVARIANT_OF(of, ((of->signals & AX_SIGNAL_PENDING) != 0) ==
                              (has_something || endpoint->interrupt_count > 0) ||
                          of->work_queued);

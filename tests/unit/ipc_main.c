@@ -20,6 +20,7 @@ static int run(const char *name, bool slow) {
     endpoint_list_tests(suite);
     priority_inherit_tests(suite);
     ipc_charge_tests(suite);
+    ipc_race_tests(suite);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -17,3 +17,4 @@ void session_close_tests(Suite *suite);
 void endpoint_list_tests(Suite *suite);
 void priority_inherit_tests(Suite *suite);
 void ipc_charge_tests(Suite *suite);
+void ipc_race_tests(Suite *suite);
