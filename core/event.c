@@ -26,8 +26,8 @@ bool event_work(struct event *event, unsigned *portion) {
     return true;
 }
 
-static ax_result object_make(struct account *account, uint64_t type, uint32_t signals,
-                             struct object **object) {
+static ax_result object_create(struct account *account, uint64_t type, uint32_t signals,
+                               struct object **object) {
     ax_result result;
     if (type == AX_TYPE_EVENT) {
         struct event *event;
@@ -60,7 +60,7 @@ ax_result sys_object_create(struct thread *thread, const uint64_t arguments[5]) 
     struct place place;
     TRY(place_decode(thread, arguments[2], &place));
     struct object *object;
-    ax_result result = object_make(thread->process->account, type, (uint32_t)argument, &object);
+    ax_result result = object_create(thread->process->account, type, (uint32_t)argument, &object);
     if (result != AX_OK) {
         place_cancel(&place);
         return result;

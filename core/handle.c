@@ -6,6 +6,7 @@
 #include "frame.h"
 #include "heap.h"
 #include "process.h"
+#include "thread.h"
 
 _Static_assert(SLOTS_PER_LEAF * sizeof(struct slot) == AX_PAGE_SIZE, "a leaf is one frame");
 
@@ -45,6 +46,14 @@ ax_result handle_lookup(struct process *process, ax_handle handle, enum ax_type 
                         uint32_t rights, struct object **object) {
     uint32_t held;
     return handle_lookup_rights(process, handle, type, rights, object, &held);
+}
+
+ax_result handle_get(const struct thread *thread, uint64_t handle, enum ax_type type,
+                     uint32_t rights, void *object) {
+    struct object *found;
+    TRY(handle_lookup(thread->process, (ax_handle)handle, type, rights, &found));
+    memcpy(object, &found, sizeof(found)); /* whatever kind of pointer it is */
+    return AX_OK;
 }
 
 /* ---- Room ------------------------------------------------------------------------------------ */
@@ -289,6 +298,13 @@ ax_handle place_put(struct place *place, struct object *object, uint32_t rights)
 
 void place_cancel(struct place *place) {
     handle_unpromise(place->process, 1);
+}
+
+ax_result place_made(struct place *place, ax_result result, void *object, uint32_t rights) {
+    if (result == AX_OK)
+        return place_new(place, object, rights);
+    place_cancel(place);
+    return result;
 }
 
 ax_result place_new(struct place *place, struct object *object, uint32_t rights) {

@@ -41,6 +41,11 @@ MUST_USE ax_result handle_lookup_rights(struct process *process, ax_handle handl
                                         enum ax_type type, uint32_t rights, struct object **object,
                                         uint32_t *held);
 
+/* For a handle in an argument of a call of the thread; `object` points to the pointer to the type's
+ * structure. */
+MUST_USE ax_result handle_get(const struct thread *thread, uint64_t handle, enum ax_type type,
+                              uint32_t rights, void *object);
+
 /*
  * Promises room for that many handles, so that handle_put_promised cannot fail. Errors: LIMIT,
  * MEMORY, and then nothing was promised.
@@ -84,7 +89,9 @@ ax_handle place_put(struct place *place, struct object *object, uint32_t rights)
 void place_cancel(struct place *place);
 
 /*
- * The usual end of a call that makes an object: puts it, drops the maker's ref, and answers the
- * handle as a result.
+ * The usual end of a call that makes an object: puts it (its structure), drops the maker's ref, and
+ * answers the handle as a result. If making it had another result than AX_OK: cancels the place,
+ * and answers that.
  */
+MUST_USE ax_result place_made(struct place *place, ax_result result, void *object, uint32_t rights);
 MUST_USE ax_result place_new(struct place *place, struct object *object, uint32_t rights);

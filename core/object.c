@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "object.h"
 
+#include <base/memory.h>
+
 #include "endpoint.h"
 #include "heap.h"
 #include "kernel.h"
@@ -16,6 +18,14 @@ void object_init(struct object *object, enum ax_type type, struct account *accou
     list_init(&object->work);
     list_init(&object->all);
     list_append(&kernel->objects, &object->all);
+}
+
+ax_result object_make(enum ax_type type, struct account *account, size_t size_bytes, void *made) {
+    void *object;
+    TRY(heap_alloc(account, size_bytes, &object));
+    object_init(object, type, account);
+    memcpy(made, &object, sizeof(object)); /* whatever kind of pointer it is */
+    return AX_OK;
 }
 
 void object_free(struct object *object, size_t size_bytes) {

@@ -30,7 +30,15 @@ struct object {
     struct binding *binding; /* event, timer, irq bound to an endpoint */
 };
 
-/* A new object has one ref, its maker's, and no handle. The memory is zeroed. */
+/*
+ * Makes an object: `made` points to the pointer to its structure, which begins with its struct
+ * object and is zeroed otherwise. It has one ref, its maker's, and no handle. Errors: LIMIT,
+ * MEMORY.
+ */
+MUST_USE ax_result object_make(enum ax_type type, struct account *account, size_t size_bytes,
+                               void *made);
+
+/* The same in memory that is there. */
 void object_init(struct object *object, enum ax_type type, struct account *account);
 
 /* Gives back the memory of an object with refs 0: the last thing its work function does. */

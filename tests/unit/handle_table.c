@@ -2,7 +2,7 @@
 /* The table itself: promises, growth, and what is done in portions. */
 #include "object_world.h"
 
-static struct object *object_make(void) {
+static struct object *event_object(void) {
     return driver_object(world.process, make(world.one, AX_TYPE_EVENT));
 }
 
@@ -12,7 +12,7 @@ static void fill(struct process *process, struct object *object, unsigned count)
 }
 
 START_TEST(a_promise_is_kept_whatever_comes_between) {
-    struct object *object = object_make();
+    struct object *object = event_object();
     struct handle_table *table = &world.other->handles;
     expect(handle_promise(world.other, 5), AX_OK);
     fill(world.other, object, 600);
@@ -38,7 +38,7 @@ START_TEST(a_promise_can_be_given_back) {
 END_TEST
 
 START_TEST(a_named_slot_does_not_break_a_promise) {
-    struct object *object = object_make();
+    struct object *object = event_object();
     struct handle_table *table = &world.other->handles;
     fill(world.other, object, SLOTS_PER_LEAF - 2); /* one is left in the first leaf */
     expect(handle_promise(world.other, 1), AX_OK);
@@ -52,7 +52,7 @@ START_TEST(a_named_slot_does_not_break_a_promise) {
 END_TEST
 
 START_TEST(a_cancelled_place_leaves_nothing) {
-    struct object *object = object_make();
+    struct object *object = event_object();
     struct place place;
     expect(place_decode(world.stranger, AX_PLACE(0, 9), &place), AX_OK);
     place_cancel(&place);
@@ -62,7 +62,7 @@ START_TEST(a_cancelled_place_leaves_nothing) {
 END_TEST
 
 START_TEST(leaves_come_where_slots_are_named_and_holes_are_filled) {
-    struct object *object = object_make();
+    struct object *object = event_object();
     struct place place;
     expect(place_decode(world.stranger, AX_PLACE(0, 100 * SLOTS_PER_LEAF), &place), AX_OK);
     place_put(&place, object, 0);
@@ -78,7 +78,7 @@ START_TEST(leaves_come_where_slots_are_named_and_holes_are_filled) {
 END_TEST
 
 START_TEST(a_table_has_an_end) {
-    struct object *object = object_make();
+    struct object *object = event_object();
     struct process *process = driver_process(); /* of the root account */
     uint32_t all = (1U << AX_HANDLE_INDEX_BITS) - 1;
     fill(process, object, 20000);
@@ -105,7 +105,7 @@ END_TEST
 START_TEST(the_tables_owner_pays_for_it) {
     usage_note();
     uint64_t other_bytes = world.other_account->used_bytes;
-    struct object *object = object_make();
+    struct object *object = event_object();
     uint64_t own_bytes = world.account->used_bytes;
     fill(world.other, object, 300);
     ck_assert_uint_eq(world.account->used_bytes, own_bytes);
@@ -114,7 +114,7 @@ START_TEST(the_tables_owner_pays_for_it) {
 END_TEST
 
 START_TEST(a_table_is_cleared_in_portions) {
-    struct object *object = object_make();
+    struct object *object = event_object();
     uint64_t bytes = world.other_account->used_bytes;
     uint64_t objects = world.other_account->used_objects;
     fill(world.other, object, 600);
