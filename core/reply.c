@@ -331,8 +331,10 @@ ax_result sys_forward(struct thread *thread, const uint64_t arguments[5]) {
     return AX_OK;
 }
 
-static ax_result reply_fault(struct reply *reply, uint64_t loan, uint64_t offset) {
-    struct call *call = &reply->caller->call;
+static ax_result reply_fault(struct thread *thread, struct reply *reply, uint64_t loan,
+                             uint64_t offset) {
+    struct thread *caller = reply->caller;
+    struct call *call = &caller->call;
     if (loan >= call->loan_count || offset >= call->loans[loan].size_bytes)
         return AX_ERR_ARGUMENT;
     ax_result result = loan_populate(call, (unsigned)loan, offset);
@@ -340,9 +342,10 @@ static ax_result reply_fault(struct reply *reply, uint64_t loan, uint64_t offset
         reply_give_back(reply, false);
         return AX_OK;
     }
-    /* Memory on its way back may do: the dispatcher tries again. */
-    if (result != AX_ERR_ADDRESS && (work_is_pending() || kernel->frames.waiting_count > 0))
-        return result;
+    /* It is the caller for whom there must be memory, which the dispatcher does not know. */
+    if (memory_may_come(caller, result, memory_is_coming()) &&
+        thread->progress[0]++ < MEMORY_PATIENCE)
+        return RESULT_RESTART;
     call_fail(call, (enum ax_error)result);
     return AX_OK;
 }
@@ -353,7 +356,7 @@ ax_result sys_reply_control(struct thread *thread, const uint64_t arguments[5]) 
         return AX_ERR_ARGUMENT;
     TRY(reply_lookup(thread, arguments[0], &reply));
     if (arguments[1] == AX_REPLY_FAULT)
-        return reply_fault(reply, arguments[2], arguments[3]);
+        return reply_fault(thread, reply, arguments[2], arguments[3]);
     if (reply->server == thread)
         return AX_OK;
     if (reply->server != NULL)

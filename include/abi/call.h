@@ -162,8 +162,9 @@ CALLER_DEAD (handle closed), PEER_CLOSED, DEADLOCK; the handle stays.
 reply_control(reply, enum ax_reply_op, loan, offset)
     AX_REPLY_FAULT: gives the call back because a page of a loan at this offset is absent; core
 makes it present on the caller's behalf and delivers the call again, same id, AX_MESSAGE_RETRIED; a
-bad address ends the call with ADDRESS. AX_REPLY_SERVE: the thread takes up a parked call: it
-inherits the caller's priority and its death counts against the call. Errors: CALLER_DEAD, ARGUMENT.
+bad address ends the call with ADDRESS, a caller that cannot pay for the page with MEMORY or LIMIT.
+AX_REPLY_SERVE: the thread takes up a parked call: it inherits the caller's priority and its death
+counts against the call. Errors: CALLER_DEAD, ARGUMENT.
 
 loan_read(reply, loan, offset, address, size)   loan_write(reply, loan, offset, address, size)
     Copies from or to the lent range into or out of the caller's own memory. Never waits. Answers

@@ -21,6 +21,9 @@ static int run(const char *name, bool slow) {
     priority_inherit_tests(suite);
     ipc_charge_tests(suite);
     ipc_race_tests(suite);
+    ipc_fault_tests(suite);
+    if (!slow)
+        ipc_same_tests(suite); /* compares both itself */
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

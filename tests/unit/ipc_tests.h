@@ -18,3 +18,5 @@ void endpoint_list_tests(Suite *suite);
 void priority_inherit_tests(Suite *suite);
 void ipc_charge_tests(Suite *suite);
 void ipc_race_tests(Suite *suite);
+void ipc_fault_tests(Suite *suite);
+void ipc_same_tests(Suite *suite);
