@@ -12,8 +12,7 @@ static void binding_set_ready(struct binding *binding) {
         list_append(&binding->endpoint->ready_bindings, &binding->ready);
 }
 
-void binding_notify(struct binding *binding, uint32_t edge) {
-    (void)edge; /* what is told is what holds when it is received */
+void binding_notify(struct binding *binding) {
     binding_set_ready(binding);
     endpoint_deliver(binding->endpoint);
 }
@@ -73,16 +72,15 @@ static ax_result binding_make(struct endpoint *endpoint, struct object *object, 
     list_append(&endpoint->bindings, &binding->in_endpoint);
     endpoint->binding_count++;
     if ((object->signals & mask) != 0)
-        binding_notify(binding, object->signals & mask);
+        binding_notify(binding);
     return AX_OK;
 }
 
 ax_result sys_endpoint_bind(struct thread *thread, const uint64_t arguments[5]) {
+    struct endpoint *endpoint;
     struct object *object;
-    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_RECEIVE,
-                      &object));
-    struct endpoint *endpoint = container_of(object, struct endpoint, object);
     uint32_t held;
+    TRY(handle_get(thread, arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_RECEIVE, &endpoint));
     TRY(handle_lookup_rights(thread->process, (ax_handle)arguments[1], AX_TYPE_NONE, 0, &object,
                              &held));
     if (object->type != AX_TYPE_EVENT && object->type != AX_TYPE_TIMER &&

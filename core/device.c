@@ -5,7 +5,6 @@
 
 #include "calls.h"
 #include "handle.h"
-#include "heap.h"
 #include "kernel.h"
 #include "memory.h"
 #include "process.h"
@@ -13,10 +12,8 @@
 
 ax_result device_make(struct account *account, struct device *parent, enum ax_device_kind kind,
                       uint64_t base, uint64_t size, struct device **device) {
-    void *memory;
-    TRY(heap_alloc(account, sizeof(**device), &memory));
-    struct device *made = memory;
-    object_init(&made->object, AX_TYPE_DEVICE, account);
+    struct device *made;
+    TRY(object_make(AX_TYPE_DEVICE, account, sizeof(*made), &made));
     list_init(&made->quarantine);
     if (parent != NULL)
         object_ref(&parent->object);
@@ -56,26 +53,17 @@ bool device_work(struct device *device, unsigned *portion) {
     return true;
 }
 
-static ax_result device_lookup_any(struct thread *thread, ax_handle handle, uint32_t rights,
-                                   struct device **device) {
-    struct object *object;
-    ax_result result = handle_lookup(thread->process, handle, AX_TYPE_DEVICE, rights, &object);
-    if (result == AX_OK)
-        *device = container_of(object, struct device, object);
-    return result;
-}
-
-ax_result device_lookup(struct thread *thread, ax_handle handle, enum ax_device_kind kind,
+ax_result device_lookup(struct thread *thread, uint64_t handle, enum ax_device_kind kind,
                         uint32_t rights, struct device **device) {
-    TRY(device_lookup_any(thread, handle, 0, device));
+    TRY(handle_get(thread, handle, AX_TYPE_DEVICE, 0, device));
     if ((*device)->kind != kind)
         return AX_ERR_TYPE;
-    return device_lookup_any(thread, handle, rights, device);
+    return handle_get(thread, handle, AX_TYPE_DEVICE, rights, device);
 }
 
 ax_result sys_device_create(struct thread *thread, const uint64_t arguments[5]) {
     struct device *parent;
-    TRY(device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &parent));
+    TRY(handle_get(thread, arguments[0], AX_TYPE_DEVICE, AX_RIGHT_WRITE, &parent));
     uint64_t base = arguments[2], size = arguments[3];
     if (arguments[1] != parent->kind || !device_has(parent, base, size))
         return AX_ERR_ARGUMENT;
@@ -83,14 +71,10 @@ ax_result sys_device_create(struct thread *thread, const uint64_t arguments[5]) 
         return AX_ERR_ARGUMENT;
     struct place place;
     TRY(place_decode(thread, arguments[4], &place));
-    struct device *device;
+    struct device *device = NULL;
     ax_result result =
         device_make(thread->process->account, parent, parent->kind, base, size, &device);
-    if (result != AX_OK) {
-        place_cancel(&place);
-        return result;
-    }
-    return place_new(&place, &device->object, AX_RIGHT_ALL);
+    return place_made(&place, result, device, AX_RIGHT_ALL);
 }
 
 ax_result sys_device_port(struct thread *thread, const uint64_t arguments[5]) {
@@ -98,8 +82,8 @@ ax_result sys_device_port(struct thread *thread, const uint64_t arguments[5]) {
     bool write = (arguments[2] & AX_PORT_WRITE) != 0;
     uint64_t width = arguments[2] & ~(uint64_t)AX_PORT_WRITE;
     struct device *device;
-    TRY(device_lookup(thread, (ax_handle)arguments[0], AX_DEVICE_PORTS,
-                      write ? AX_RIGHT_WRITE : AX_RIGHT_READ, &device));
+    TRY(device_lookup(thread, arguments[0], AX_DEVICE_PORTS, write ? AX_RIGHT_WRITE : AX_RIGHT_READ,
+                      &device));
     if (width != 1 && width != 2 && width != 4)
         return AX_ERR_ARGUMENT;
     if (!device_has(device, port, width) || (write && value >> (8 * width) != 0))
@@ -136,7 +120,7 @@ static ax_result device_memory_make(struct device *device, bool is_dma, uint64_t
 ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5]) {
     struct device *device;
     uint64_t value = arguments[1];
-    TRY(device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &device));
+    TRY(handle_get(thread, arguments[0], AX_TYPE_DEVICE, AX_RIGHT_WRITE, &device));
     bool is_dma = arguments[2] == AX_DEVICE_DMA;
     if (!is_dma && arguments[2] != AX_DEVICE_REGISTERS)
         return AX_ERR_ARGUMENT;
@@ -149,22 +133,18 @@ ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5]) 
         return RESULT_RESTART;
     struct place place;
     TRY(place_decode(thread, arguments[3], &place));
-    struct memory *memory;
+    struct memory *memory = NULL;
     ax_result result = device_memory_make(device, is_dma, value, thread->process->account, &memory);
-    if (result != AX_OK) {
-        place_cancel(&place);
-        return result;
-    }
-    return place_new(&place, &memory->object,
-                     AX_RIGHT_COPY | AX_RIGHT_MOVE | AX_RIGHT_WAIT | AX_RIGHT_READ |
-                         AX_RIGHT_WRITE);
+    return place_made(&place, result, memory,
+                      AX_RIGHT_COPY | AX_RIGHT_MOVE | AX_RIGHT_WAIT | AX_RIGHT_READ |
+                          AX_RIGHT_WRITE);
 }
 
 /* Releases what was in quarantine when the call began: progress[0] is how much is left, [1] that it
  * began. */
 ax_result sys_device_reset(struct thread *thread, const uint64_t arguments[5]) {
     struct device *device;
-    TRY(device_lookup_any(thread, (ax_handle)arguments[0], AX_RIGHT_WRITE, &device));
+    TRY(handle_get(thread, arguments[0], AX_TYPE_DEVICE, AX_RIGHT_WRITE, &device));
     if (thread->progress[1] == 0) {
         thread->progress[0] = device->quarantined_pages;
         thread->progress[1] = 1;

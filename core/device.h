@@ -25,7 +25,7 @@ MUST_USE ax_result device_make(struct account *account, struct device *parent,
 
 /* A device of that kind by a handle with the rights. Errors: HANDLE, TYPE (another kind), RIGHTS.
  */
-MUST_USE ax_result device_lookup(struct thread *thread, ax_handle handle, enum ax_device_kind kind,
+MUST_USE ax_result device_lookup(struct thread *thread, uint64_t handle, enum ax_device_kind kind,
                                  uint32_t rights, struct device **device);
 
 /* Is [base, base + size), not empty, part of its range? */

@@ -11,17 +11,15 @@
 #include "process.h"
 #include "thread.h"
 
-ax_result endpoint_make(struct account *account, struct endpoint **made) {
-    void *memory;
-    TRY(heap_alloc(account, sizeof(struct endpoint), &memory));
-    struct endpoint *endpoint = memory;
-    object_init(&endpoint->object, AX_TYPE_ENDPOINT, account);
+ax_result endpoint_make(struct account *account, struct object **made) {
+    struct endpoint *endpoint;
+    TRY(object_make(AX_TYPE_ENDPOINT, account, sizeof(*endpoint), &endpoint));
     list_init(&endpoint->members);
     list_init(&endpoint->receivers);
     list_init(&endpoint->closed);
     list_init(&endpoint->bindings);
     list_init(&endpoint->ready_bindings);
-    *made = endpoint;
+    *made = &endpoint->object;
     return AX_OK;
 }
 

@@ -53,7 +53,7 @@ struct session {
     bool delivered;        /* its charge has passed to the first receiver of its handle */
 };
 
-MUST_USE ax_result endpoint_make(struct account *account, struct endpoint **endpoint);
+MUST_USE ax_result endpoint_make(struct account *account, struct object **made);
 
 /* Delivers as long as there is something to receive and someone who waits for it. */
 void endpoint_deliver(struct endpoint *endpoint);
@@ -86,7 +86,7 @@ static inline bool session_is_over(const struct session *session) {
     return session->state >= SESSION_ENDING || session->endpoint->dead;
 }
 
-/* A bound object has an edge. */
-void binding_notify(struct binding *binding, uint32_t edge);
+/* A bound object has an edge; what is told is what holds when it is received. */
+void binding_notify(struct binding *binding);
 /* The bound object, or the endpoint, goes. */
 void binding_remove(struct binding *binding);

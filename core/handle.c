@@ -205,9 +205,8 @@ static bool leaf_clear(struct handle_table *table, uint32_t number, unsigned *po
         struct slot *slot = &leaf->slots[i];
         if (slot->object == NULL)
             continue;
-        if (*portion == 0)
+        if (!portion_take(portion))
             return false;
-        --*portion;
         uint32_t rights = slot->rights;
         object_handle_unref(slot_empty(table, number * SLOTS_PER_LEAF + i, slot), rights);
     }
@@ -223,9 +222,8 @@ bool handle_table_clear(struct process *process, unsigned *portion) {
     for (uint32_t number = 0; number < table->leaf_capacity; number++) {
         if (table->leaves[number].slots == NULL)
             continue;
-        if (*portion == 0)
+        if (!portion_take(portion))
             return false;
-        --*portion;
         if (!leaf_clear(table, number, portion))
             return false;
     }
@@ -252,9 +250,8 @@ ax_result handle_table_clone(struct process *parent, struct process *child, uint
                              unsigned *portion) {
     const struct handle_table *from = &parent->handles;
     while (*cursor / SLOTS_PER_LEAF < from->leaf_capacity) {
-        if (*portion == 0)
+        if (!portion_take(portion))
             return 0;
-        --*portion;
         uint32_t number = *cursor / SLOTS_PER_LEAF;
         if (from->leaves[number].slots == NULL) {
             *cursor = (number + 1) * SLOTS_PER_LEAF;

@@ -90,8 +90,8 @@ void place_cancel(struct place *place);
 
 /*
  * The usual end of a call that makes an object: puts it (its structure), drops the maker's ref, and
- * answers the handle as a result. If making it had another result than AX_OK: cancels the place,
- * and answers that.
+ * answers the handle as a result. If making it had another result than AX_OK (`object` may be
+ * NULL then): cancels the place, and answers that.
  */
 MUST_USE ax_result place_made(struct place *place, ax_result result, void *object, uint32_t rights);
 MUST_USE ax_result place_new(struct place *place, struct object *object, uint32_t rights);

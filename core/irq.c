@@ -4,7 +4,6 @@
 #include "calls.h"
 #include "device.h"
 #include "handle.h"
-#include "heap.h"
 #include "kernel.h"
 #include "process.h"
 #include "thread.h"
@@ -36,7 +35,7 @@ static bool irq_is_free(uint32_t line) {
 
 ax_result sys_irq_create(struct thread *thread, const uint64_t arguments[5]) {
     struct device *device;
-    TRY(device_lookup(thread, (ax_handle)arguments[0], AX_DEVICE_IRQS, AX_RIGHT_WRITE, &device));
+    TRY(device_lookup(thread, arguments[0], AX_DEVICE_IRQS, AX_RIGHT_WRITE, &device));
     if (!device_has(device, arguments[1], 1) || arguments[1] >= IRQ_MAX ||
         arguments[1] >= hal_boot()->irq_count)
         return AX_ERR_ARGUMENT;
@@ -45,16 +44,12 @@ ax_result sys_irq_create(struct thread *thread, const uint64_t arguments[5]) {
         return AX_ERR_EXISTS;
     struct place place;
     TRY(place_decode(thread, arguments[2], &place));
-    void *memory;
-    ax_result result = heap_alloc(thread->process->account, sizeof(struct irq), &memory);
-    if (result != AX_OK) {
-        place_cancel(&place);
-        return result;
+    struct irq *irq = NULL;
+    ax_result result = object_make(AX_TYPE_IRQ, thread->process->account, sizeof(*irq), &irq);
+    if (result == AX_OK) {
+        irq->line = line;
+        kernel->irqs[line] = irq;
+        hal_irq_unmask(line);
     }
-    struct irq *irq = memory;
-    object_init(&irq->object, AX_TYPE_IRQ, thread->process->account);
-    irq->line = line;
-    kernel->irqs[line] = irq;
-    hal_irq_unmask(line);
-    return place_new(&place, &irq->object, AX_RIGHT_ALL);
+    return place_made(&place, result, irq, AX_RIGHT_ALL);
 }

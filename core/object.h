@@ -90,7 +90,6 @@ bool endpoint_work(struct endpoint *endpoint, unsigned *portion);
 bool session_work(struct session *session, unsigned *portion);
 bool reply_work(struct reply *reply, unsigned *portion);
 bool memory_work(struct memory *memory, unsigned *portion);
-bool event_work(struct event *event, unsigned *portion);
 bool timer_work(struct timer *timer, unsigned *portion);
 bool irq_work(struct irq *irq, unsigned *portion);
 bool queue_work(struct queue *queue, unsigned *portion);

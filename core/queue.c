@@ -10,18 +10,13 @@
 #include "process.h"
 #include "thread.h"
 
-static struct queue *queue_of(struct object *object) {
-    return container_of(object, struct queue, object);
-}
-
-ax_result queue_make(struct account *account, struct queue **queue) {
-    void *memory;
-    TRY(heap_alloc(account, sizeof(**queue), &memory));
-    *queue = memory;
-    object_init(&(*queue)->object, AX_TYPE_QUEUE, account);
-    list_init(&(*queue)->ready);
-    list_init(&(*queue)->nested);
-    list_init(&(*queue)->waiters);
+ax_result queue_make(struct account *account, struct object **made) {
+    struct queue *queue;
+    TRY(object_make(AX_TYPE_QUEUE, account, sizeof(*queue), &queue));
+    list_init(&queue->ready);
+    list_init(&queue->nested);
+    list_init(&queue->waiters);
+    *made = &queue->object;
     return AX_OK;
 }
 
@@ -179,9 +174,8 @@ bool member_notify(struct member *member) {
 static bool queue_clear(struct queue *queue, unsigned *portion) {
     struct tree_node *first;
     while ((first = tree_first(&queue->members)) != NULL) {
-        if (*portion == 0)
+        if (!portion_take(portion))
             return false;
-        --*portion;
         member_drop(container_of(first, struct member, node));
     }
     return true;
@@ -221,10 +215,9 @@ static unsigned queue_depth(const struct queue *queue, const struct queue *wante
         *met = true;
     const struct member *member;
     list_for_each (member, &queue->nested, nested) {
-        if (*budget == 0)
+        if (!portion_take(budget))
             break;
-        --*budget;
-        unsigned depth = queue_depth(queue_of(member->watch.object), wanted, met, budget);
+        unsigned depth = queue_depth((struct queue *)member->watch.object, wanted, met, budget);
         deepest = depth > deepest ? depth : deepest;
     }
     return deepest + 1;
@@ -235,9 +228,8 @@ static unsigned queue_height(const struct queue *queue, unsigned *budget) {
     unsigned highest = 0;
     const struct watch *watch;
     list_for_each (watch, &queue->object.watches, in_object) {
-        if (*budget == 0)
+        if (!portion_take(budget))
             break;
-        --*budget;
         if (watch->kind != WATCH_QUEUE)
             continue;
         unsigned height = queue_height(((struct member *)watch->owner)->queue, budget);
@@ -273,7 +265,7 @@ static ax_result queue_add(struct queue *queue, struct object *object, uint32_t 
         return AX_ERR_ARGUMENT;
     if (member_find(queue, cookie) != NULL)
         return AX_ERR_EXISTS;
-    TRY(is_queue ? queue_check_nesting(queue, queue_of(object)) : AX_OK);
+    TRY(is_queue ? queue_check_nesting(queue, (struct queue *)object) : AX_OK);
     void *memory;
     TRY(heap_alloc(queue->object.account, sizeof(struct member), &memory));
     struct member *member = memory;
@@ -310,10 +302,9 @@ static ax_result queue_change(struct queue *queue, uint32_t mode, uint32_t mask,
 }
 
 ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5]) {
+    struct queue *queue;
     struct object *object;
-    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_QUEUE, AX_RIGHT_WRITE,
-                      &object));
-    struct queue *queue = queue_of(object);
+    TRY(handle_get(thread, arguments[0], AX_TYPE_QUEUE, AX_RIGHT_WRITE, &queue));
     uint64_t op = arguments[1] & AX_QUEUE_OP_MASK;
     uint64_t mode = arguments[1] & ~(uint64_t)AX_QUEUE_OP_MASK;
     if ((mode & ~(uint64_t)(AX_QUEUE_EDGE | AX_QUEUE_ONCE | AX_QUEUE_EXCLUSIVE)) != 0 ||
@@ -322,8 +313,7 @@ ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5]) 
     uint32_t mask = (uint32_t)arguments[3];
     switch (op) {
     case AX_QUEUE_ADD:
-        TRY(handle_lookup(thread->process, (ax_handle)arguments[2], AX_TYPE_NONE, AX_RIGHT_WAIT,
-                          &object));
+        TRY(handle_get(thread, arguments[2], AX_TYPE_NONE, AX_RIGHT_WAIT, &object));
         return queue_add(queue, object, (uint32_t)mode, mask, arguments[4]);
     case AX_QUEUE_CHANGE: return queue_change(queue, (uint32_t)mode, mask, arguments[4]);
     case AX_QUEUE_REMOVE: {
@@ -340,13 +330,11 @@ ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5]) 
 /* ---- queue_wait ------------------------------------------------------------------------------ */
 
 ax_result sys_queue_wait(struct thread *thread, const uint64_t arguments[5]) {
-    struct object *object;
-    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_QUEUE, AX_RIGHT_READ,
-                      &object));
+    struct queue *queue;
+    TRY(handle_get(thread, arguments[0], AX_TYPE_QUEUE, AX_RIGHT_READ, &queue));
     uint64_t max = arguments[1], deadline_ns = arguments[2];
     if (max == 0 || max > AX_QUEUE_MAX)
         return AX_ERR_ARGUMENT;
-    struct queue *queue = queue_of(object);
     unsigned portion = WORK_PORTION;
     unsigned count = queue_collect(queue, thread->page, (unsigned)max, &portion);
     if (count > 0)
@@ -357,7 +345,7 @@ ax_result sys_queue_wait(struct thread *thread, const uint64_t arguments[5]) {
         return AX_ERR_INTERRUPTED;
     if (deadline_ns <= hal_time_ns())
         return AX_ERR_TIMEOUT;
-    object_ref(object);
+    object_ref(&queue->object);
     thread->queue = queue;
     thread->queue_max = (uint32_t)max;
     list_append(&queue->waiters, &thread->wait_link);

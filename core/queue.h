@@ -43,7 +43,7 @@ struct queue {
 /* Most queues that are looked at for a cycle, or how deep they are nested. */
 #define NESTING_SEARCH_MAX 256
 
-MUST_USE ax_result queue_make(struct account *account, struct queue **queue);
+MUST_USE ax_result queue_make(struct account *account, struct object **made);
 
 /* An edge of a member's object. True: a thread that waited for the queue took it. */
 bool member_notify(struct member *member);

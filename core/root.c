@@ -89,9 +89,8 @@ static bool image_load(struct process *process, unsigned *portion) {
         const struct ax_root_segment *segment = &root->image->segments[i];
         uint64_t file_pages = align_up(segment->file_bytes, AX_PAGE_SIZE) / AX_PAGE_SIZE;
         while (root->loaded < before + file_pages) {
-            if (*portion == 0)
+            if (!portion_take(portion))
                 return false;
-            --*portion;
             page_load(process, segment, root->loaded - before);
             root->loaded++;
         }

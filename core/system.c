@@ -84,8 +84,7 @@ static uint32_t system_right(uint64_t op) {
 ax_result sys_system_control(struct thread *thread, const uint64_t arguments[5]) {
     struct device *device;
     uint64_t op = arguments[1], a = arguments[2];
-    TRY(device_lookup(thread, (ax_handle)arguments[0], AX_DEVICE_SYSTEM, system_right(op),
-                      &device));
+    TRY(device_lookup(thread, arguments[0], AX_DEVICE_SYSTEM, system_right(op), &device));
     switch (op) {
     case AX_SYSTEM_LOG_WRITE: return log_write_buffer(thread, a);
     case AX_SYSTEM_LOG_READ: return log_read(thread, a);

@@ -3,7 +3,6 @@
 
 #include "calls.h"
 #include "handle.h"
-#include "heap.h"
 #include "kernel.h"
 #include "thread.h"
 
@@ -52,22 +51,17 @@ static unsigned due_fire_one(struct due *due) {
 
 bool due_fire(struct cpu *cpu) {
     uint64_t now_ns = hal_time_ns();
-    for (unsigned cost = 0; cost < WORK_PORTION;) {
-        struct tree_node *first = tree_first(&cpu->due);
-        if (first == NULL || container_of(first, struct due, node)->deadline_ns > now_ns)
-            return false;
-        cost += due_fire_one(container_of(first, struct due, node));
-    }
+    for (unsigned cost = 0; cost < WORK_PORTION && due_next(cpu) <= now_ns;)
+        cost += due_fire_one(container_of(tree_first(&cpu->due), struct due, node));
     return due_next(cpu) <= now_ns;
 }
 
-ax_result timer_make(struct account *account, struct timer **timer) {
-    void *memory;
-    TRY(heap_alloc(account, sizeof(**timer), &memory));
-    *timer = memory;
-    object_init(&(*timer)->object, AX_TYPE_TIMER, account);
-    (*timer)->due.is_timer = true;
-    (*timer)->due.deadline_ns = AX_TIME_NEVER;
+ax_result timer_make(struct account *account, struct object **made) {
+    struct timer *timer;
+    TRY(object_make(AX_TYPE_TIMER, account, sizeof(*timer), &timer));
+    timer->due.is_timer = true;
+    timer->due.deadline_ns = AX_TIME_NEVER;
+    *made = &timer->object;
     return AX_OK;
 }
 
@@ -79,14 +73,12 @@ bool timer_work(struct timer *timer, unsigned *portion) {
 }
 
 ax_result sys_timer_set(struct thread *thread, const uint64_t arguments[5]) {
-    struct object *object;
-    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_TIMER, AX_RIGHT_WRITE,
-                      &object));
-    struct timer *timer = container_of(object, struct timer, object);
+    struct timer *timer;
+    TRY(handle_get(thread, arguments[0], AX_TYPE_TIMER, AX_RIGHT_WRITE, &timer));
     uint64_t deadline_ns = arguments[1];
     bool passed = deadline_ns <= hal_time_ns();
     due_arm(&timer->due, passed ? AX_TIME_NEVER : deadline_ns);
     timer->due.deadline_ns = deadline_ns;
-    object_signal(object, AX_SIGNAL_FIRED, passed ? AX_SIGNAL_FIRED : 0);
+    object_signal(&timer->object, AX_SIGNAL_FIRED, passed ? AX_SIGNAL_FIRED : 0);
     return AX_OK;
 }

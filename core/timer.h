@@ -32,4 +32,4 @@ bool due_fire(struct cpu *cpu);
 /* The first deadline of the CPU, or UINT64_MAX. */
 uint64_t due_next(const struct cpu *cpu);
 
-MUST_USE ax_result timer_make(struct account *account, struct timer **timer);
+MUST_USE ax_result timer_make(struct account *account, struct object **made);

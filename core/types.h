@@ -53,3 +53,11 @@ struct timer;
  * such portions the kernel lock is released.
  */
 #define WORK_PORTION 64
+
+/* Takes one unit of a portion; false: it is used up. */
+static inline bool portion_take(unsigned *portion) {
+    if (*portion == 0)
+        return false;
+    --*portion;
+    return true;
+}

@@ -74,8 +74,7 @@ static ax_result wait_check(const struct thread *thread, uint64_t deadline_ns) {
 ax_result sys_object_wait(struct thread *thread, const uint64_t arguments[5]) {
     uint64_t mask = arguments[1], deadline_ns = arguments[2];
     struct object *object;
-    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_NONE, AX_RIGHT_WAIT,
-                      &object));
+    TRY(handle_get(thread, arguments[0], AX_TYPE_NONE, AX_RIGHT_WAIT, &object));
     if (mask == 0 || mask > UINT32_MAX)
         return AX_ERR_ARGUMENT;
     unsigned portion = WORK_PORTION;
@@ -103,8 +102,7 @@ static ax_result wait_decode(struct thread *thread, uint64_t count, struct wait_
     for (unsigned i = 0; i < set->count; i++) {
         struct ax_wait_item item;
         memcpy(&item, thread->page->buffer + i * sizeof(item), sizeof(item));
-        TRY(handle_lookup(thread->process, item.handle, AX_TYPE_NONE, AX_RIGHT_WAIT,
-                          &set->objects[i]));
+        TRY(handle_get(thread, item.handle, AX_TYPE_NONE, AX_RIGHT_WAIT, &set->objects[i]));
         if (item.mask == 0)
             return AX_ERR_ARGUMENT;
         set->masks[i] = item.mask;

@@ -30,11 +30,11 @@ void watch_stop(struct watch *watch) {
 }
 
 /* True: the owner took the edge, so that no other need be told. The watch may be gone then. */
-static bool watch_tell(struct watch *watch, uint32_t edge) {
+static bool watch_tell(struct watch *watch) {
     switch ((enum watch_kind)watch->kind) {
     case WATCH_THREAD: wait_signalled(watch->owner, watch); return true;
     case WATCH_QUEUE: return member_notify(watch->owner);
-    case WATCH_BINDING: binding_notify(watch->owner, edge); return true;
+    case WATCH_BINDING: binding_notify(watch->owner); return true;
     }
     return false;
 }
@@ -53,7 +53,7 @@ void watch_notify(struct object *object, uint32_t edge) {
         bool exclusive = watch->exclusive;
         if ((watch->mask & edge) == 0 || (exclusive && taken))
             continue;
-        if (watch_tell(watch, edge) && exclusive)
+        if (watch_tell(watch) && exclusive)
             taken = true;
     }
 }
@@ -63,9 +63,8 @@ bool watch_drop_all(struct object *object, unsigned *portion) {
     list_for_each_safe (watch, &object->watches, in_object) {
         if (watch->kind != WATCH_QUEUE)
             continue; /* holds a ref: it may go on */
-        if (*portion == 0)
+        if (!portion_take(portion))
             return false;
-        --*portion;
         member_drop(watch->owner);
     }
     return true;

@@ -4,7 +4,7 @@
 #include "object.h"
 
 #include "device.h"
-#include "endpoint.h"
+#include "event.h"
 #include "kernel.h"
 #include "watch.h"
 
@@ -30,7 +30,7 @@ static bool work_call(struct object *object, unsigned *portion) {
     case AX_TYPE_SESSION: return session_work((struct session *)object, portion);
     case AX_TYPE_REPLY: return reply_work((struct reply *)object, portion);
     case AX_TYPE_MEMORY: return memory_work((struct memory *)object, portion);
-    case AX_TYPE_EVENT: return event_work((struct event *)object, portion);
+    case AX_TYPE_EVENT: object_free(object, sizeof(struct event)); return true;
     case AX_TYPE_TIMER: return timer_work((struct timer *)object, portion);
     case AX_TYPE_IRQ: return irq_work((struct irq *)object, portion);
     case AX_TYPE_QUEUE: return queue_work((struct queue *)object, portion);
