@@ -38,11 +38,6 @@ target_compile_options(
             $<$<C_COMPILER_ID:Clang>:-Wthread-safety
             -Wunreachable-code-break
             -Wassign-enum>)
-if(NOT AX_SANITIZE AND NOT AX_COVERAGE)
-  # Sanitizer and coverage code between a check and its use makes gcc see ghosts.
-  target_compile_options(ax_warnings INTERFACE $<$<C_COMPILER_ID:GNU>:-Wnull-dereference>)
-endif()
-
 add_library(ax_freestanding INTERFACE)
 target_compile_options(ax_freestanding INTERFACE -ffreestanding)
 
