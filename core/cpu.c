@@ -162,6 +162,7 @@ static void handle_fault(struct thread *thread, const struct hal_event *event) {
 
 /* What the current thread brought from user mode. */
 static void handle_thread_event(struct thread *thread, const struct hal_event *event) {
+    ASSERT(thread != NULL);
     if (thread->state != THREAD_RUNNING)
         return; /* it was ended while it was there: this comes too late */
     switch (event->kind) {
@@ -187,19 +188,13 @@ static void handle(struct cpu *cpu, const struct hal_event *event) {
     if (cpu->current != NULL)
         sched_account(cpu);
     switch (event->kind) {
-    case HAL_EVENT_CALL:
-    case HAL_EVENT_BOUNCE:
-    case HAL_EVENT_FAULT:
-    case HAL_EVENT_LOST:
-        ASSERT(cpu->current != NULL);
-        handle_thread_event(cpu->current, event);
-        break;
     case HAL_EVENT_INTERRUPT:
         kernel->counters.interrupts++;
         irq_raise(event->irq);
         break;
     case HAL_EVENT_TIMER: cpu->deadline_ns = UINT64_MAX; break; /* prepare sees what is due */
     case HAL_EVENT_KICK: break;
+    default: handle_thread_event(cpu->current, event); break;
     }
     sched_leave(cpu);
 }

@@ -39,15 +39,16 @@ static void dequeue(struct thread *thread) {
         cpu->ready_bits &= ~(UINT64_C(1) << thread->priority);
 }
 
-static struct thread *queue_first(const struct cpu *cpu, unsigned priority) {
-    return list_entry(list_first(&cpu->queues[priority]), struct thread, in_queue);
+/* The priority of the best in its queues; -1: they are empty. */
+static int ready_level(const struct cpu *cpu) {
+    return cpu->ready_bits != 0 ? (int)bits_highest(cpu->ready_bits) : -1;
 }
 
 /* ---- Where a thread runs soonest ------------------------------------------------------------- */
 
 /* The priority of the best that the CPU runs or is about to run; -1: nothing. */
 static int cpu_level(const struct cpu *cpu) {
-    int level = cpu->ready_bits != 0 ? (int)bits_highest(cpu->ready_bits) : -1;
+    int level = ready_level(cpu);
     if (cpu->current != NULL && cpu->current->state == THREAD_RUNNING &&
         cpu->current->priority > level)
         level = cpu->current->priority;
@@ -119,11 +120,9 @@ void sched_ready(struct thread *thread) {
 
 void sched_remove(struct thread *thread) {
     ASSERT(thread->state == THREAD_READY);
-    if (thread->held)
-        return;
     if (list_is_linked(&thread->in_queue))
         dequeue(thread);
-    else if (thread->cpu->next == thread)
+    else if (!thread->held && thread->cpu->next == thread)
         thread->cpu->next = NULL;
 }
 
@@ -147,17 +146,14 @@ void sched_switch_to(struct thread *thread) {
 
 void sched_set_priority(struct thread *thread, uint8_t priority) {
     ASSERT(priority < AX_PRIORITY_COUNT);
-    if (thread->state == THREAD_READY && list_is_linked(&thread->in_queue)) {
+    bool is_queued = list_is_linked(&thread->in_queue);
+    if (is_queued)
         dequeue(thread);
-        thread->priority = priority;
-        place(thread, true);
-        return;
-    }
     thread->priority = priority;
-    struct cpu *cpu = thread->cpu;
-    if (thread->state == THREAD_RUNNING && cpu->ready_bits != 0 &&
-        bits_highest(cpu->ready_bits) >= priority)
-        sched_kick(cpu);
+    if (is_queued)
+        place(thread, true);
+    else if (thread->state == THREAD_RUNNING && ready_level(thread->cpu) >= priority)
+        sched_kick(thread->cpu);
 }
 
 void sched_set_affinity(struct thread *thread, uint64_t affinity) {
@@ -245,14 +241,12 @@ static struct thread *steal(const struct cpu *cpu) {
     struct thread *best = NULL;
     for (uint32_t id = 0; id < kernel->cpu_count; id++) {
         const struct cpu *victim = &kernel->cpus[id];
-        if (victim == cpu || victim->ready_bits == 0)
-            continue;
-        unsigned priority = bits_highest(victim->ready_bits);
+        int level = ready_level(victim);
         unsigned looked = 0;
         struct thread *thread;
-        if (best != NULL && priority <= best->priority)
+        if (level <= (best != NULL ? best->priority : -1))
             continue;
-        list_for_each (thread, &victim->queues[priority], in_queue) {
+        list_for_each (thread, &victim->queues[level], in_queue) {
             if (may_run_on(thread, cpu)) {
                 best = thread;
                 break;
@@ -262,10 +256,6 @@ static struct thread *steal(const struct cpu *cpu) {
         }
     }
     return best;
-}
-
-static int ready_level(const struct cpu *cpu) {
-    return cpu->ready_bits != 0 ? (int)bits_highest(cpu->ready_bits) : -1;
 }
 
 /* Takes out what should run instead of the current thread (NULL: of nothing); NULL: it goes on. */
@@ -280,7 +270,7 @@ static struct thread *take_better(struct cpu *cpu, const struct thread *current)
     }
     int level = ready_level(cpu);
     if (level > floor)
-        next = queue_first(cpu, (unsigned)level);
+        next = list_entry(list_first(&cpu->queues[level]), struct thread, in_queue);
     else
         next = current == NULL ? steal(cpu) : NULL;
     if (next != NULL)

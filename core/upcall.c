@@ -6,27 +6,27 @@
 #include "process.h"
 #include "thread.h"
 
+/* In the range that an interrupt restarts. */
+static bool upcall_in_range(const struct thread *thread) {
+    const struct ax_personality *personality = &thread->process->personality;
+    uint64_t pc = ax_regs_pc(&thread->user.regs);
+    return pc >= personality->range_start && pc < personality->range_end;
+}
+
 /*
  * Where the thread is, as far as upcalls are concerned. The page's word may be anything. In the
  * marked range the program frame is in use, though the word may say already that it is not.
  */
-static enum ax_inside upcall_inside(const struct thread *thread, bool *in_range) {
-    const struct ax_personality *personality = &thread->process->personality;
-    uint64_t pc = ax_regs_pc(&thread->user.regs);
+static enum ax_inside upcall_inside(const struct thread *thread) {
     uint32_t inside = *(volatile uint32_t *)&thread->page->inside;
-    *in_range = pc >= personality->range_start && pc < personality->range_end;
     if (inside > AX_INSIDE_PERSONALITY)
         return AX_INSIDE_RECOVERY;
-    return *in_range ? AX_INSIDE_PERSONALITY : (enum ax_inside)inside;
+    return upcall_in_range(thread) ? AX_INSIDE_PERSONALITY : (enum ax_inside)inside;
 }
 
 static void frame_fill(struct ax_frame *frame, const struct thread *thread,
                        enum ax_upcall_reason reason) {
     *frame = (struct ax_frame){.regs = thread->user.regs, .reason = (uint32_t)reason};
-}
-
-static void thread_fault_end(struct thread *thread, uint32_t fault, uint64_t address) {
-    process_end(thread->process, AX_CAUSE_FAULT, fault, 0, address);
 }
 
 /* The personality's entry, on its stack; the program frame is filled. */
@@ -35,7 +35,7 @@ static void personality_start(struct thread *thread) {
     ASSERT(thread->state == THREAD_RUNNING && thread->process->personality.entry < AX_USER_END);
     uint64_t stack = *(volatile uint64_t *)&page->personality_stack;
     if (stack >= AX_USER_END) {
-        thread_fault_end(thread, AX_FAULT_GENERAL, stack);
+        process_end(thread->process, AX_CAUSE_FAULT, AX_FAULT_GENERAL, 0, stack);
         return;
     }
     kernel->counters.upcalls++;
@@ -44,31 +44,27 @@ static void personality_start(struct thread *thread) {
 }
 
 void upcall_bounce(struct thread *thread) {
-    bool in_range;
+    uint64_t pc = ax_regs_pc(&thread->user.regs);
     kernel->counters.bounces++;
     if (thread->process->personality.entry == 0) {
-        process_end(thread->process, AX_CAUSE_BOUNCE, AX_FAULT_NONE, 0,
-                    ax_regs_pc(&thread->user.regs));
-        return;
+        process_end(thread->process, AX_CAUSE_BOUNCE, AX_FAULT_NONE, 0, pc);
+    } else if (upcall_inside(thread) != AX_INSIDE_PROGRAM) {
+        upcall_fault(thread, AX_FAULT_INSTRUCTION, pc, 0);
+    } else {
+        frame_fill(&thread->page->program, thread, AX_UPCALL_BOUNCE);
+        personality_start(thread);
     }
-    if (upcall_inside(thread, &in_range) != AX_INSIDE_PROGRAM) {
-        upcall_fault(thread, AX_FAULT_INSTRUCTION, ax_regs_pc(&thread->user.regs), 0);
-        return;
-    }
-    frame_fill(&thread->page->program, thread, AX_UPCALL_BOUNCE);
-    personality_start(thread);
 }
 
 void upcall_fault(struct thread *thread, uint32_t fault, uint64_t address, uint32_t access) {
     struct process *process = thread->process;
     struct ax_thread_page *page = thread->page;
-    bool in_range;
-    enum ax_inside inside = upcall_inside(thread, &in_range);
+    enum ax_inside inside = upcall_inside(thread);
     uint64_t handler = inside == AX_INSIDE_PROGRAM       ? process->personality.entry
                        : inside == AX_INSIDE_PERSONALITY ? process->personality.recovery
                                                          : 0;
     if (handler == 0) {
-        thread_fault_end(thread, fault, address);
+        process_end(process, AX_CAUSE_FAULT, fault, 0, address);
         return;
     }
     struct ax_frame *frame = inside == AX_INSIDE_PROGRAM ? &page->program : &page->recovery;
@@ -85,37 +81,37 @@ void upcall_fault(struct thread *thread, uint32_t fault, uint64_t address, uint3
     ax_regs_set_pc(&thread->user.regs, handler);
 }
 
-static void interrupt_delivered(struct thread *thread) {
+/* The pending interrupt is delivered; the program frame is filled. */
+static void interrupt_start(struct thread *thread) {
     thread->interrupted = false;
     thread->page->pending = 0;
+    personality_start(thread);
 }
 
 void upcall_interrupt(struct thread *thread) {
     const struct ax_personality *personality = &thread->process->personality;
-    bool in_range;
     thread->page->pending = 1;
     if (personality->entry == 0)
         return;
-    enum ax_inside inside = upcall_inside(thread, &in_range);
+    enum ax_inside inside = upcall_inside(thread);
     if (inside == AX_INSIDE_PROGRAM) {
         frame_fill(&thread->page->program, thread, AX_UPCALL_INTERRUPT);
-        interrupt_delivered(thread);
-        personality_start(thread);
-    } else if (in_range && inside == AX_INSIDE_PERSONALITY) {
+        interrupt_start(thread);
+    } else if (upcall_in_range(thread) && inside == AX_INSIDE_PERSONALITY) {
         /* It looked at `pending` before, and will look again: the interrupt stays pending. */
         thread->page->inside = AX_INSIDE_PERSONALITY;
         ax_regs_set_pc(&thread->user.regs, personality->range_restart);
     }
 }
 
-ax_result upcall_resume(struct thread *thread, uint64_t frame) {
+ax_result sys_resume(struct thread *thread, const uint64_t arguments[5]) {
+    uint64_t frame = arguments[0];
     struct ax_thread_page *page = thread->page;
     if (frame > 1)
         return AX_ERR_ARGUMENT;
     if (frame == 0 && thread->interrupted && thread->process->personality.entry != 0) {
         page->program.reason = AX_UPCALL_INTERRUPT;
-        interrupt_delivered(thread);
-        personality_start(thread);
+        interrupt_start(thread);
         return RESULT_NONE;
     }
     struct ax_regs regs = frame == 0 ? page->program.regs : page->recovery.regs;
@@ -126,8 +122,4 @@ ax_result upcall_resume(struct thread *thread, uint64_t frame) {
     thread->user.regs = regs;
     page->inside = frame == 0 ? AX_INSIDE_PROGRAM : AX_INSIDE_PERSONALITY;
     return RESULT_NONE;
-}
-
-ax_result sys_resume(struct thread *thread, const uint64_t arguments[5]) {
-    return upcall_resume(thread, arguments[0]);
 }

@@ -12,5 +12,3 @@ void upcall_bounce(struct thread *thread);
 void upcall_fault(struct thread *thread, uint32_t fault, uint64_t address, uint32_t access);
 /* Before a thread enters user mode: delivers a pending interrupt if it may be delivered now. */
 void upcall_interrupt(struct thread *thread);
-/* resume: loads program (0) or recovery (1). */
-MUST_USE ax_result upcall_resume(struct thread *thread, uint64_t frame);
