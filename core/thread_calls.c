@@ -26,9 +26,19 @@ ax_result sys_thread_create(struct thread *thread, const uint64_t arguments[5]) 
 }
 
 ax_result sys_thread_exit(struct thread *thread, const uint64_t arguments[5]) {
-    if (arguments[0] % sizeof(uint32_t) != 0)
+    uint64_t address = arguments[0];
+    if (address % sizeof(uint32_t) != 0)
         return AX_ERR_ARGUMENT;
-    thread->clear_address = arguments[0];
+    /* A page that must be copied or made for the word is got now, when that can still fail. */
+    if (address != 0) {
+        struct frame *frame;
+        uint32_t fault;
+        ax_result result =
+            page_resolve(thread->process, address, AX_PROT_WRITE, false, &frame, &fault);
+        if (result == AX_ERR_MEMORY || result == AX_ERR_LIMIT)
+            return result;
+    }
+    thread->clear_address = address;
     thread_end(thread, AX_CAUSE_EXIT, (int64_t)arguments[1]);
     return RESULT_NONE;
 }

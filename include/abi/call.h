@@ -290,6 +290,7 @@ thread_create(process, entry, stack, argument, place)
 thread_exit(clear address, code)
     Ends the calling thread; when it can no longer touch its stack, core writes a 32-bit zero to the
     address (0: none) and wakes one futex waiter there. The last thread's exit ends the process.
+    MEMORY, LIMIT: the address's page would have to be made or copied.
 thread_control(thread, enum ax_thread_op, value)
     On AX_HANDLE_NONE (self) or a thread (CONTROL; registers: INSPECT, CHANGE). INTERRUPT, TAKE
     (answers 1 and forgets a pending interrupt; self only), PRIORITY (0 lowest to 63; not above the

@@ -24,6 +24,7 @@ static int run(const char *name, bool slow) {
     ipc_fault_tests(suite);
     if (!slow)
         ipc_same_tests(suite); /* compares both itself */
+    ipc_memory_tests(suite);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

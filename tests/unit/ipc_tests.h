@@ -20,3 +20,4 @@ void ipc_charge_tests(Suite *suite);
 void ipc_race_tests(Suite *suite);
 void ipc_fault_tests(Suite *suite);
 void ipc_same_tests(Suite *suite);
+void ipc_memory_tests(Suite *suite);

@@ -10,6 +10,7 @@ int main(void) {
     process_clone_tests(suite);
     thread_create_tests(suite);
     thread_control_tests(suite);
+    process_large_tests(suite);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

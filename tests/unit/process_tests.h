@@ -13,3 +13,4 @@ void process_control_tests(Suite *suite);
 void process_clone_tests(Suite *suite);
 void thread_create_tests(Suite *suite);
 void thread_control_tests(Suite *suite);
+void process_large_tests(Suite *suite);

@@ -198,6 +198,16 @@ START_TEST(the_word_is_cleared_though_its_page_is_shared_with_a_clone) {
 }
 END_TEST
 
+START_TEST(a_word_that_cannot_be_written_yet_keeps_the_thread) {
+    uint64_t page = driver_map(world.client, 0, 1, RW);
+    struct thread *made = made_by(world.one);
+    driver_fail_after(1);
+    expect(kcall(made, AX_CALL_THREAD_EXIT, page, 0), AX_ERR_MEMORY);
+    ck_assert_uint_eq(world.client->live_threads, 3);
+    expect(kcall(made, AX_CALL_THREAD_EXIT, page, 0), DRIVER_ENDED);
+}
+END_TEST
+
 START_TEST(a_bad_word_is_passed_over) {
     struct thread *made = made_by(world.one);
     expect(kcall(made, AX_CALL_THREAD_EXIT, 2, 0), AX_ERR_ARGUMENT);
@@ -233,6 +243,7 @@ void thread_create_tests(Suite *suite) {
     tcase_add_test(tcase, the_last_thread_ends_the_process);
     tcase_add_test(tcase, an_exit_clears_a_word_and_wakes_one_who_waits_there);
     tcase_add_test(tcase, the_word_is_cleared_though_its_page_is_shared_with_a_clone);
+    tcase_add_test(tcase, a_word_that_cannot_be_written_yet_keeps_the_thread);
     tcase_add_test(tcase, a_bad_word_is_passed_over);
     tcase_add_test(tcase, a_receiver_that_exits_leaves_its_endpoint);
 }
