@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random sequences of kernel calls, made by many threads on 1 to 4 CPUs, against the reference.
+ * Each episode is a sequence that follows from a seed. One that fails is played again in child
+ * processes with parts left out, until nothing can be left out any more, and then printed.
+ */
+#include <base/random.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "world.h"
+
+#define EPISODE 250 /* ops */
+
+struct episode {
+    uint64_t seed;
+    unsigned cpus;
+    bool slow_ipc;
+    unsigned count;
+    struct op ops[EPISODE];
+};
+
+/* How often each kind is drawn. */
+static const unsigned weights[OP_KINDS] = {
+    [OP_ENDPOINT] = 2,       [OP_EVENT] = 2,    [OP_SESSION] = 8,  [OP_CLOSE] = 8,
+    [OP_TRANSFER] = 10,      [OP_CALL] = 40,    [OP_RECEIVE] = 30, [OP_REPLY] = 14,
+    [OP_REPLY_RECEIVE] = 20, [OP_FORWARD] = 5,  [OP_SERVE] = 5,    [OP_RETIRE] = 8,
+    [OP_SESSION_SIGNAL] = 3, [OP_IDENTIFY] = 2, [OP_SIGNAL] = 8,   [OP_WAIT] = 6,
+    [OP_INTERRUPT] = 9,      [OP_TAKE] = 6,     [OP_PRIORITY] = 2, [OP_END] = 2,
+    [OP_EXIT] = 1,           [OP_THREAD] = 3,   [OP_CLONE] = 1,    [OP_WRITE] = 6,
+    [OP_READ] = 6,           [OP_MAP] = 3,      [OP_UNMAP] = 1,    [OP_FUTEX_WAIT] = 5,
+    [OP_FUTEX_WAKE] = 5,     [OP_TIME] = 8,     [OP_SLICE] = 8};
+
+static void episode_draw(struct episode *episode, uint64_t seed) {
+    struct random random;
+    unsigned total = 0;
+    random_seed(&random, seed);
+    for (unsigned kind = 0; kind < OP_KINDS; kind++)
+        total += weights[kind];
+    episode->seed = seed;
+    episode->cpus = 1 + (unsigned)(seed / 64 % 4);
+    episode->slow_ipc = seed % 2 == 1;
+    episode->count = EPISODE;
+    for (unsigned i = 0; i < EPISODE; i++) {
+        uint64_t left = random_below(&random, total);
+        uint64_t bits = random_next(&random);
+        unsigned kind = 0;
+        while (left >= weights[kind])
+            left -= weights[kind++];
+        episode->ops[i] = (struct op){(uint8_t)kind,          (uint8_t)random_below(&random, 4),
+                                      (uint16_t)bits,         (uint16_t)(bits >> 16),
+                                      (uint16_t)(bits >> 32), (uint16_t)(bits >> 48)};
+    }
+}
+
+static unsigned episode_play(const struct episode *episode) {
+    world_start(episode->cpus, episode->slow_ipc);
+    for (unsigned i = 0; i < episode->count; i++) {
+        if (!world_step(&episode->ops[i]))
+            return i + 1;
+    }
+    return episode->count;
+}
+
+/* ---- Shrinking ------------------------------------------------------------------------------- */
+
+/* Does it fail, played by a child? */
+static bool episode_fails(const struct episode *episode) {
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        int null = open("/dev/null", O_WRONLY);
+        if (dup2(null, 1) < 0 || dup2(null, 2) < 0)
+            _exit(0);
+        alarm(20);
+        (void)episode_play(episode);
+        _exit(0);
+    }
+    int status = 0;
+    if (child < 0 || waitpid(child, &status, 0) != child) {
+        perror("model_random");
+        exit(2);
+    }
+    return status != 0;
+}
+
+static void episode_shrink(struct episode *episode) {
+    for (unsigned size = EPISODE / 2; size > 0; size /= 2) {
+        for (unsigned at = 0; at < episode->count;) {
+            struct episode shorter = *episode;
+            unsigned cut = at + size > shorter.count ? shorter.count - at : size;
+            memmove(&shorter.ops[at], &shorter.ops[at + cut],
+                    (shorter.count - at - cut) * sizeof(shorter.ops[0]));
+            shorter.count -= cut;
+            if (episode_fails(&shorter))
+                *episode = shorter;
+            else
+                at += size;
+        }
+    }
+}
+
+static void episode_report(uint64_t seed) {
+    static struct episode episode;
+    episode_draw(&episode, seed);
+    printf("seed %llu fails; looking for the shortest sequence that does\n",
+           (unsigned long long)seed);
+    episode_shrink(&episode);
+    printf("%u operations on %u CPUs, short path %s (repeat: model_random --seed %llu):\n",
+           episode.count, episode.cpus, episode.slow_ipc ? "off" : "on", (unsigned long long)seed);
+    world_is_verbose = true;
+    (void)episode_play(&episode);
+    printf("(it does not fail in this process)\n");
+}
+
+/* ---- The run --------------------------------------------------------------------------------- */
+
+struct progress {
+    uint64_t seed, calls, episodes;
+};
+
+/* Plays episodes in a child until the number of calls is reached; false: one failed. */
+static bool run(struct progress *progress, uint64_t calls) {
+    static struct episode episode;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        for (; progress->calls < calls; progress->seed++) {
+            episode_draw(&episode, progress->seed);
+            alarm(20); /* an episode takes a hundredth of a second */
+            progress->calls += episode_play(&episode);
+            progress->episodes++;
+        }
+        _exit(0);
+    }
+    int status = 0;
+    if (child < 0 || waitpid(child, &status, 0) != child) {
+        perror("model_random");
+        exit(2);
+    }
+    return status == 0;
+}
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void usage(void) {
+    printf(
+        "Usage: model_random [--seed N] [--calls N]\n"
+        "\n"
+        "Plays random sequences of kernel calls on the kernel and on a reference, and compares.\n"
+        "  --seed N   just the sequence of that seed, printed as it goes\n"
+        "  --calls N  about so many calls in all (default 1100000)\n"
+        "Environment: AX_QUICK=1: a short run. Exit status: 0, or 1 if one failed.\n");
+}
+
+int main(int argc, char **argv) {
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    uint64_t calls = getenv("AX_QUICK") != NULL ? 60000 : 1100000;
+    uint64_t seed = 0;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
+            seed = strtoull(argv[++i], NULL, 0);
+        } else if (strcmp(argv[i], "--calls") == 0 && i + 1 < argc) {
+            calls = strtoull(argv[++i], NULL, 0);
+        } else {
+            usage();
+            return strcmp(argv[i], "--help") == 0 ? 0 : 2;
+        }
+    }
+    if (seed != 0) {
+        static struct episode episode;
+        episode_draw(&episode, seed);
+        if (episode_fails(&episode)) {
+            episode_report(seed);
+            return 1;
+        }
+        world_is_verbose = true;
+        (void)episode_play(&episode);
+        return 0;
+    }
+    struct progress *progress =
+        mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (progress == MAP_FAILED) {
+        perror("model_random");
+        return 2;
+    }
+    *progress = (struct progress){.seed = 1};
+    double start = now();
+    bool fine = run(progress, calls);
+    double seconds = now() - start;
+    if (!fine) {
+        episode_report(progress->seed);
+        return 1;
+    }
+    printf("figure: %llu random kernel calls against the reference, %.0f a second, all invariants "
+           "checked after each\n",
+           (unsigned long long)progress->calls, (double)progress->calls / seconds);
+    printf("%llu passed, 0 failed\n", (unsigned long long)progress->episodes);
+    return 0;
+}
