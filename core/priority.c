@@ -39,14 +39,10 @@ static uint8_t priority_of(const struct thread *thread) {
 
 static void update_members(struct endpoint *endpoint, unsigned depth, unsigned *visits);
 
+/* The thread has another priority, and whoever works for it gets it too. */
 // NOLINTNEXTLINE(misc-no-recursion): INHERIT_DEPTH deep at most
-static void update(struct thread *thread, unsigned depth, unsigned *visits) {
-    while (thread != NULL && depth<INHERIT_DEPTH && * visits> 0) {
-        --*visits;
-        depth++;
-        uint8_t priority = priority_of(thread);
-        if (priority == thread->priority)
-            return;
+static void update(struct thread *thread, uint8_t priority, unsigned depth, unsigned *visits) {
+    while (priority != thread->priority) {
         sched_set_priority(thread, priority);
         struct call *call = &thread->call;
         if (call->state == CALL_QUEUED) {
@@ -55,6 +51,11 @@ static void update(struct thread *thread, unsigned depth, unsigned *visits) {
             return;
         }
         thread = call->state == CALL_RECEIVED ? call->reply->server : NULL;
+        if (thread == NULL || depth == INHERIT_DEPTH || *visits == 0)
+            return;
+        --*visits;
+        depth++;
+        priority = priority_of(thread);
     }
 }
 
@@ -62,19 +63,33 @@ static void update(struct thread *thread, unsigned depth, unsigned *visits) {
 static void update_members(struct endpoint *endpoint, unsigned depth, unsigned *visits) {
     struct thread *member;
     list_for_each (member, &endpoint->members, in_members) {
-        update(member, depth, visits);
+        if (depth == INHERIT_DEPTH || *visits == 0)
+            return;
+        --*visits;
+        update(member, priority_of(member), depth + 1, visits);
     }
 }
 
+/*
+ * What a thread has inherited may come back to it through others that work for it (it may wait at
+ * an endpoint that it receives from itself), and would then stay for ever. So it is put back to
+ * its own first, and then inherits anew.
+ */
 void priority_update(struct thread *thread) {
     unsigned visits = VISITS_MAX;
-    if (thread->state != THREAD_ENDED)
-        update(thread, 0, &visits);
+    if (thread->state == THREAD_ENDED)
+        return;
+    if (priority_of(thread) <= thread->priority)
+        update(thread, thread->base_priority, 0, &visits);
+    update(thread, priority_of(thread), 0, &visits);
 }
 
 void priority_update_members(struct endpoint *endpoint) {
-    unsigned visits = VISITS_MAX;
-    update_members(endpoint, 0, &visits);
+    struct thread *member;
+    list_for_each (member, &endpoint->members, in_members) {
+        if (member->priority != member->base_priority || priority_of(member) != member->priority)
+            priority_update(member);
+    }
 }
 
 /* ---- Cycles ---------------------------------------------------------------------------------- */
