@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What matters of a state, as bytes: objects by their role, times relative to now, orders as
- * sequences. Left out: addresses, ids, slots and generations of handles, the order of READY threads
- * (any of them may be next), counters, what is in thread pages (scripts took in what they read).
+ * sequences. Left out: addresses, ids, slots and generations of handles, counters, what is in thread
+ * pages (scripts took in what they read), and on one CPU which thread has it and which is next.
  */
 #include <string.h>
 
@@ -91,11 +91,21 @@ static void put_call(const struct call *call) {
         put_word(role(call->handles[i].object) << 16 ^ call->handles[i].rights);
 }
 
+/* On one CPU it is all the same which of those that can run has it: each may be the next. */
+static void put_run(const struct thread *thread) {
+    bool one = kernel->cpu_count == 1;
+    unsigned state = one && thread->state == THREAD_RUNNING ? THREAD_READY : thread->state;
+    put(state | (unsigned)thread->block << 4);
+    if (one || thread->state == THREAD_ENDED)
+        put(thread->state == THREAD_ENDED && thread->on_cpu);
+    else
+        put((unsigned)thread->on_cpu | (thread->cpu != NULL ? thread->cpu->id + 1 : 0) << 1);
+}
+
 static void put_thread(const struct thread *thread) {
-    put((unsigned)thread->state | (unsigned)thread->block << 4);
-    put((unsigned)thread->on_cpu | (unsigned)thread->interrupted << 1 |
-        (unsigned)thread->restarting << 2 | (unsigned)thread->held << 3 |
-        (unsigned)tree_node_is_linked(&thread->futex_node) << 4);
+    put_run(thread);
+    put((unsigned)thread->interrupted | (unsigned)thread->restarting << 1 |
+        (unsigned)thread->held << 2);
     put(thread->base_priority);
     put(thread->priority);
     put(reply_role(thread->serving));
@@ -132,7 +142,7 @@ static void put_process(const struct process *process) {
     put((unsigned)process->state | (unsigned)process->step << 4);
     put(process->object.signals >> 24);
     put(process->suspended);
-    put(process->running);
+    put(kernel->cpu_count > 1 ? process->running : 0);
     put((unsigned)process->object.work_queued);
     list_for_each (reply, &process->received, in_holder)
         put(reply_role(reply));
@@ -211,23 +221,19 @@ static void put_endpoint(unsigned index) {
     put_sessions(endpoint);
 }
 
+/* What runs there, and what waits to, in order: who is next matters to what the other CPU meets. */
 static void put_cpu(const struct cpu *cpu) {
     put(who_is(cpu->current));
     put((unsigned)model->cpus[cpu->id].kicked | (unsigned)cpu->kicked << 1 |
         (unsigned)cpu->poll << 2 |
         (unsigned)(model->cpus[cpu->id].deadline_ns <= hal_time_ns()) << 3);
-}
-
-/* Two CPUs are alike: the one whose thread comes first is put first. */
-static void put_cpus(void) {
-    const struct cpu *cpus = kernel->cpus;
-    if (kernel->cpu_count == 1) {
-        put_cpu(&cpus[0]);
-        return;
+    for (unsigned priority = 0; priority < AX_PRIORITY_COUNT; priority++) {
+        const struct thread *thread;
+        if ((cpu->ready_bits >> priority & 1) == 0)
+            continue;
+        list_for_each (thread, &cpu->queues[priority], in_queue)
+            put(who_is(thread));
     }
-    unsigned first = who_is(cpus[1].current) < who_is(cpus[0].current);
-    put_cpu(&cpus[first]);
-    put_cpu(&cpus[1 - first]);
 }
 
 struct hash canon_hash(void) {
@@ -242,7 +248,8 @@ struct hash canon_hash(void) {
     }
     for (unsigned i = 0; i < ENDPOINTS; i++)
         put_endpoint(i);
-    put_cpus();
+    for (uint32_t cpu = 0; kernel->cpu_count > 1 && cpu < kernel->cpu_count; cpu++)
+        put_cpu(&kernel->cpus[cpu]);
     const struct object *object;
     list_for_each (object, &kernel->work, work)
         put_word(role(object));

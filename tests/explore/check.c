@@ -173,8 +173,17 @@ static uint8_t inherited(const struct thread *thread) {
 
 static void thread_check(unsigned who) {
     const struct thread *thread = setting.thread[who];
-    if (thread->state == THREAD_ENDED)
+    const struct process *process = thread->process;
+    /* Calls go back, and the end is told, when no thread is in user mode any more. */
+    MUST_OF(who, process->step,
+            process->state == PROCESS_OPEN || process->step == ENDING_THREADS ||
+                process->running == 0);
+    MUST_OF(who, thread->interrupted,
+            world.actors[who].dead || thread->interrupted == world.actors[who].pending);
+    if (thread->state == THREAD_ENDED) {
+        MUST_OF(who, process->state, thread->endpoint == NULL && thread->serving == NULL);
         return;
+    }
     MUST_OF(who, thread->priority, thread->priority == inherited(thread));
     if (thread->call.state == CALL_QUEUED)
         MUST_OF(who, thread->priority, thread->call.priority == thread->priority);

@@ -67,6 +67,16 @@ const struct scenario scenarios[] = {
         .disturb_count = 2,
     },
     {
+        .name = "close",
+        .about = "a session whose last handle is closed while a call is under way through it",
+        .cpus = 1,
+        .two_servers = true,
+        .client = {{CALL(FORWARD), CALL(PLAIN), {DO_CLOSE, 0}}, {CALL(PLAIN), {DO_CLOSE, 0}}},
+        .server = MAY_PARK,
+        .disturb = BIT(STEAL_C1) | BIT(KILL_S1) | BIT(KILL_C1),
+        .disturb_count = 2,
+    },
+    {
         .name = "poison",
         .about = "a call that its servers die of",
         .cpus = 1,

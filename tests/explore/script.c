@@ -92,6 +92,26 @@ void badge_renew(unsigned badge) {
     world.retired &= keep;
 }
 
+/* Closes wait in the order in which they came about. */
+static void closes_follow(void) {
+    uint8_t now[sizeof(world.closing)] = {0};
+    unsigned count = 0, at = 0;
+    const struct session *session;
+    if (endpoint_lives(ENDPOINT_E)) {
+        list_for_each (session, &setting.endpoint[ENDPOINT_E]->closed, in_closed) {
+            MUST(count < sizeof(now));
+            now[count++] = (uint8_t)session->badge;
+        }
+    }
+    for (unsigned i = 0; i < sizeof(now) && world.closing[i] != 0; i++) {
+        if (at < count && now[at] == world.closing[i])
+            at++;
+        for (unsigned rest = at; rest < count; rest++)
+            MUST_OF(NOBODY, now[rest], now[rest] != world.closing[i]);
+    }
+    memcpy(world.closing, now, sizeof(now));
+}
+
 /* ---- Dispatch -------------------------------------------------------------------------------- */
 
 void script_moves(unsigned who, struct moves *moves) {
@@ -163,4 +183,5 @@ void scripts_absorb(void) {
         else
             keeper_absorb(who, move, result);
     }
+    closes_follow();
 }

@@ -125,7 +125,7 @@ static void call_absorb(unsigned who, ax_result result) {
     switch (result) {
     case AX_OK: answer_absorb(who, tag); break;
     case AX_ERR_INTERRUPTED:
-        MUST_OF(who, tag, setting.thread[who]->interrupted);
+        MUST_OF(who, tag, world.actors[who].pending);
         MUST_OF(who, tag, record->known == 0 && record->effects == 0);
         client->must_take = 1;
         break;
@@ -133,6 +133,7 @@ static void call_absorb(unsigned who, ax_result result) {
         MUST_OF(who, tag, step_of(who)->op == DO_CALL_SOON);
         MUST_OF(who, tag, record->known == 0 && record->effects == 0);
         break;
+    case AX_ERR_HANDLE: MUST_OF(who, tag, !client->has_session && record->known == 0); break;
     case AX_ERR_DROPPED: MUST_OF(who, tag, record->dropped == 1 && record->answered == 0); break;
     case AX_ERR_FAULTED:
         MUST_OF(who, tag, record->deaths == DEATHS_MAX && record->answered == 0);
@@ -147,25 +148,34 @@ static void call_absorb(unsigned who, ax_result result) {
     client->pc++;
 }
 
+static void close_absorb(unsigned who, unsigned badge, ax_result result) {
+    struct client *client = &world.actors[who].client;
+    bool is_first = badge == BADGE_C1 + who;
+    client->pc++;
+    if (is_first && !client->has_session) {
+        MUST_OF(who, badge, result == AX_ERR_HANDLE);
+        return;
+    }
+    MUST_OF(who, badge, result == AX_OK);
+    world.closed |= (uint16_t)(1U << badge);
+    if (is_first)
+        client->has_session = 0;
+    else
+        client->has_opened = 0;
+}
+
 void client_absorb(unsigned who, struct move move, ax_result result) {
     struct client *client = &world.actors[who].client;
     switch (move.verb) {
     case VERB_TAKE:
-        MUST_OF(who, result, result == (client->must_take ? 1 : result & 1));
+        MUST_OF(who, result, result == world.actors[who].pending);
+        world.actors[who].pending = 0;
         if (client->must_take)
             client->must_take = 0;
         else
             client->pc++;
         break;
-    case VERB_CLOSE:
-        MUST_OF(who, move.argument, result == AX_OK);
-        world.closed |= (uint16_t)(1U << move.argument);
-        if (move.argument == BADGE_C1 + who)
-            client->has_session = 0;
-        else
-            client->has_opened = 0;
-        client->pc++;
-        break;
+    case VERB_CLOSE: close_absorb(who, move.argument, result); break;
     case VERB_CALL: call_absorb(who, result); break;
     default: explore_fail("%s returned from its end", who_name(who));
     }

@@ -39,11 +39,26 @@ static void order_add(unsigned tag) {
     world.received_order[world.received_count++] = (uint8_t)tag;
 }
 
+/* Calls that are delivered again come in the order in which they were first received. */
+static void order_check(unsigned who, unsigned tag, const struct endpoint *endpoint) {
+    for (unsigned i = 0; i < world.received_count && world.received_order[i] != tag; i++) {
+        unsigned earlier = world.received_order[i];
+        if (earlier > TAG_SUB)
+            continue;
+        const struct call *call = &setting.thread[(earlier - 1) / CALLS_EACH]->call;
+        MUST_OF(who, earlier,
+                call->state != CALL_QUEUED || !call->redelivered ||
+                    call->session->endpoint != endpoint);
+    }
+}
+
 static void call_received(unsigned who, const struct ax_message *message) {
     struct server *server = &world.actors[who].server;
     unsigned tag = message->operation & 0xff;
     received_check(who, tag, message);
     struct record *record = &world.records[tag];
+    if ((message->flags & AX_MESSAGE_REDELIVERED) != 0)
+        order_check(who, tag, setting.thread[who]->endpoint);
     record->received += record->received < 3;
     record->known = 1;
     record->told = (message->flags & AX_MESSAGE_INTERRUPTED) != 0;
@@ -131,7 +146,7 @@ static void receive_absorb(unsigned who, ax_result result) {
         return;
     }
     if (result == AX_ERR_INTERRUPTED) {
-        MUST_OF(who, 0, setting.thread[who]->interrupted);
+        MUST_OF(who, 0, world.actors[who].pending);
         server->pc = SERVER_INTERRUPTED;
         return;
     }
@@ -274,7 +289,7 @@ static void subcall_absorb(unsigned who, unsigned tag, ax_result result) {
         MUST_OF(who, tag, record->answered == 0);
     } else if (result == AX_ERR_INTERRUPTED) {
         MUST_OF(who, tag, record->answered == 0 && record->received == 0);
-        MUST_OF(who, tag, setting.thread[who]->interrupted);
+        MUST_OF(who, tag, world.actors[who].pending);
     } else {
         MUST_OF(who, result, result == AX_OK);
         MUST_OF(who, tag, record->answered == 1 && record->effects == 1);
@@ -374,6 +389,7 @@ void server_absorb(unsigned who, struct move move, ax_result result) {
     case VERB_POLL: receive_absorb(who, result); break;
     case VERB_TAKE:
         MUST_OF(who, result, result == 1);
+        world.actors[who].pending = 0;
         server->pc = SERVER_IDLE;
         break;
     case VERB_CLOSE_EXTRA:

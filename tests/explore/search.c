@@ -10,16 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <base/hash.h>
 #include <hal/model/machine.h>
 
 #include "process.h"
 
 #define DEPTH_MAX 1024
+/* Of so many states that were there before, one is looked at again. */
+#define AGAIN 64
 
 /* A state on the way to the one that is looked at. */
 struct level {
     struct step steps[STEPS_MAX];
     unsigned count, taken;
+    struct hash hash;
+    uint32_t successors; /* sum of the hashes of the states that its steps led to */
     struct world world;
     struct names names;
     char *machine; /* a copy, machine_bytes long; kept for the next state of this depth */
@@ -29,8 +34,13 @@ static struct level *levels[DEPTH_MAX];
 static unsigned depth;
 static size_t machine_bytes;
 
+struct visit {
+    struct hash hash;
+    uint32_t successors; /* 0: not all of its steps were taken yet */
+};
+
 static struct {
-    struct hash *slots;
+    struct visit *slots;
     uint64_t mask, used;
 } visited;
 
@@ -48,37 +58,40 @@ static void *memory(size_t count, size_t size) {
 static void visited_start(void) {
     free(visited.slots);
     visited.mask = (UINT64_C(1) << 16) - 1;
-    visited.slots = memory(visited.mask + 1, sizeof(struct hash));
+    visited.slots = memory(visited.mask + 1, sizeof(struct visit));
     visited.used = 0;
 }
 
-/* False: it is there. Both halves 0 is no hash of a state. */
-static bool visited_insert(struct hash hash) {
+/* Where it is, or where it would be: both halves 0 is no hash of a state. */
+static struct visit *visited_find(struct hash hash) {
     for (uint64_t at = hash.low & visited.mask;; at = (at + 1) & visited.mask) {
-        struct hash *slot = &visited.slots[at];
-        if (slot->low == hash.low && slot->high == hash.high)
-            return false;
-        if (slot->low == 0 && slot->high == 0) {
-            *slot = hash;
-            return true;
-        }
+        struct visit *slot = &visited.slots[at];
+        if ((slot->hash.low == hash.low && slot->hash.high == hash.high) ||
+            (slot->hash.low == 0 && slot->hash.high == 0))
+            return slot;
     }
 }
 
-static bool visited_add(struct hash hash) {
-    if (!visited_insert(hash))
-        return false;
-    if (++visited.used * 2 <= visited.mask)
-        return true;
-    struct hash *old = visited.slots;
+static void visited_grow(void) {
+    struct visit *old = visited.slots;
     uint64_t old_count = visited.mask + 1;
     visited.mask = old_count * 2 - 1;
-    visited.slots = memory(visited.mask + 1, sizeof(struct hash));
+    visited.slots = memory(visited.mask + 1, sizeof(struct visit));
     for (uint64_t i = 0; i < old_count; i++) {
-        if (old[i].low != 0 || old[i].high != 0)
-            visited_insert(old[i]);
+        if (old[i].hash.low != 0 || old[i].hash.high != 0)
+            *visited_find(old[i].hash) = old[i];
     }
     free(old);
+}
+
+/* False: it is there. */
+static bool visited_add(struct hash hash) {
+    struct visit *slot = visited_find(hash);
+    if (slot->hash.low != 0 || slot->hash.high != 0)
+        return false;
+    slot->hash = hash;
+    if (++visited.used * 2 > visited.mask)
+        visited_grow();
     return true;
 }
 
@@ -99,7 +112,7 @@ static void level_restore(const struct level *level) {
 }
 
 /* The state that there is now, with the steps that are possible in it. */
-static void level_push(void) {
+static void level_push(struct hash hash) {
     if (depth == DEPTH_MAX)
         explore_fail("a path of %u steps", depth);
     if (levels[depth] == NULL)
@@ -107,6 +120,8 @@ static void level_push(void) {
     struct level *level = levels[depth++];
     level->count = machine_steps(level->steps);
     level->taken = 0;
+    level->hash = hash;
+    level->successors = 1;
     if (level->count == 0)
         check_end();
     if (level->count > 1 || setting.scenario->both_paths)
@@ -153,6 +168,8 @@ static const char *const verb_names[VERB_COUNT] = {
     [VERB_HANG] = "kills as hung: disturbance",
     [VERB_INTERRUPT] = "interrupts: disturbance",
     [VERB_SIGNAL] = "signals the bound event: disturbance",
+    [VERB_STEAL] = "takes away C1's session: disturbance",
+    [VERB_CLOSE_STOLEN] = "closes what it took away",
     [VERB_GO] = "starts S2",
     [VERB_CLOSE_ENDPOINT] = "gives E up",
     [VERB_WAIT_END] = "waits for the end of",
@@ -236,29 +253,72 @@ static void level_step(struct level *level) {
     check_state();
 }
 
+static uint32_t successors_add(uint32_t sum, struct hash hash) {
+    return sum + (uint32_t)hash_mix(hash.high);
+}
+
+static uint32_t successors_of(const struct level *level) {
+    return level->successors != 0 ? level->successors : 1;
+}
+
+/*
+ * A state that was there before was reached on another way: what differs and was left out of the
+ * hash must make no difference. So now and then all its steps are taken once more.
+ */
+static void again_check(struct hash hash) {
+    static struct level again;
+    uint32_t expected = visited_find(hash)->successors;
+    if (expected == 0)
+        return;
+    again.count = machine_steps(again.steps);
+    again.successors = 1;
+    level_save(&again);
+    for (unsigned i = 0; i < again.count; i++) {
+        level_restore(&again);
+        machine_step(&again.steps[i]);
+        again.successors = successors_add(again.successors, canon_hash());
+    }
+    level_restore(&again);
+    MUST_OF(NOBODY, again.count, successors_of(&again) == expected);
+    free(again.machine);
+    again.machine = NULL;
+}
+
+/* The next step of the last state on the way. */
+static void search_step(struct figures *figures) {
+    struct level *level = levels[depth - 1];
+    level_step(level);
+    struct hash hash = canon_hash();
+    level->successors = successors_add(level->successors, hash);
+    if (visited_add(hash)) {
+        level_push(hash);
+        if (depth > figures->depth)
+            figures->depth = depth;
+        figures->ends += levels[depth - 1]->count == 0;
+    } else if (figures->transitions % AGAIN == 0) {
+        again_check(hash);
+    }
+    figures->transitions++;
+}
+
 void search(const struct scenario *scenario, uint64_t limit, struct figures *figures) {
     *figures = (struct figures){0};
     world_start(scenario);
     machine_bytes = model_state_bytes();
     visited_start();
     check_state();
-    visited_add(canon_hash());
     depth = 0;
-    level_push();
+    struct hash hash = canon_hash();
+    visited_add(hash);
+    level_push(hash);
     while (depth > 0 && visited.used < limit) {
         struct level *level = levels[depth - 1];
-        if (level->taken == level->count) {
-            depth--;
+        if (level->taken < level->count) {
+            search_step(figures);
             continue;
         }
-        level_step(level);
-        figures->transitions++;
-        if (!visited_add(canon_hash()))
-            continue;
-        level_push();
-        if (depth > figures->depth)
-            figures->depth = depth;
-        figures->ends += levels[depth - 1]->count == 0;
+        visited_find(level->hash)->successors = successors_of(level);
+        depth--;
     }
     figures->states = visited.used;
     figures->complete = depth == 0;

@@ -102,6 +102,8 @@ enum verb {
     VERB_HANG,
     VERB_INTERRUPT,
     VERB_SIGNAL,
+    VERB_STEAL,
+    VERB_CLOSE_STOLEN,
     VERB_GO,
     VERB_CLOSE_ENDPOINT,
     VERB_WAIT_END,
@@ -194,6 +196,7 @@ struct keeper {
     uint8_t seen;   /* bits, by who: their end */
     uint8_t went;   /* S2 was told to go */
     uint8_t closed; /* its handle to E is closed, or it never had one */
+    uint8_t stolen; /* it holds C1's session */
 };
 
 /* One thread that plays a script. */
@@ -201,6 +204,7 @@ struct actor {
     uint8_t exists;
     uint8_t in_call; /* the result of the last call has not been seen */
     uint8_t dead;
+    uint8_t pending;  /* it was interrupted, and has not taken that */
     struct move move; /* the last one, if in_call */
     union {
         struct client client;
@@ -232,6 +236,7 @@ enum disturbance {
     INTERRUPT_C2,
     INTERRUPT_S1,
     SIGNAL_EVENT,
+    STEAL_C1, /* its session */
     DISTURBANCES
 };
 #define BIT(name) (1U << (name))
@@ -268,6 +273,7 @@ struct world {
     uint16_t closed;                 /* badges: closed as far as their client knows ... */
     uint16_t announced;              /* told or listed to a server ... */
     uint16_t retired;                /* and forgotten */
+    uint8_t closing[8];              /* badges at E whose closes wait to be announced, in order */
     uint8_t signalled;               /* bits of the bound event that no server was told of */
 };
 extern struct world world;
@@ -279,7 +285,7 @@ struct names {
     ax_handle reply[ACTORS], parked[ACTORS][PARKED_MAX], extra[ACTORS], leftover[ACTORS];
     struct ax_call_id id[TAGS]; /* as first received */
     /* The keeper's. */
-    ax_handle process[PROCESSES], thread[ACTORS], event;
+    ax_handle process[PROCESSES], thread[ACTORS], event, stolen;
 };
 extern struct names names;
 
