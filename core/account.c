@@ -3,7 +3,6 @@
 
 #include "calls.h"
 #include "handle.h"
-#include "heap.h"
 #include "kernel.h"
 #include "process.h"
 #include "thread.h"
@@ -28,8 +27,10 @@ ax_result account_charge(struct account *account, uint64_t bytes, uint64_t objec
     return AX_OK;
 }
 
+/* Objects use bytes, and frames nothing else. */
 static bool account_is_used(const struct account *account) {
-    return account->used_bytes != 0 || account->used_objects != 0;
+    ASSERT(account->used_bytes != 0 || account->used_objects == 0);
+    return account->used_bytes != 0;
 }
 
 void account_uncharge(struct account *account, uint64_t bytes, uint64_t objects) {
@@ -56,15 +57,13 @@ bool account_work(struct account *account, unsigned *portion) {
 
 ax_result account_make(struct account *parent, uint64_t bytes, uint64_t objects,
                        struct account **account) {
-    void *memory;
-    TRY(heap_alloc(parent, sizeof(**account), &memory));
+    struct account *child;
+    TRY(object_make(AX_TYPE_ACCOUNT, parent, sizeof(*child), &child));
     if (!account_has(parent, bytes, objects)) {
-        heap_free(parent, memory, sizeof(**account));
+        object_discard(&child->object, sizeof(*child));
         return account_refuse(parent);
     }
     /* The parent lives as long: it is charged for the child. */
-    struct account *child = memory;
-    object_init(&child->object, AX_TYPE_ACCOUNT, parent);
     child->parent = parent;
     child->limit_bytes = bytes;
     child->limit_objects = objects;
@@ -75,36 +74,27 @@ ax_result account_make(struct account *parent, uint64_t bytes, uint64_t objects,
 }
 
 /* AX_HANDLE_NONE: the account of the thread's process. */
-static ax_result account_lookup(struct thread *thread, ax_handle handle, struct account **account) {
+static ax_result account_lookup(struct thread *thread, uint64_t handle, struct account **account) {
     *account = thread->process->account;
-    if (handle == AX_HANDLE_NONE)
+    if ((ax_handle)handle == AX_HANDLE_NONE)
         return AX_OK;
-    struct object *object;
-    ax_result result =
-        handle_lookup(thread->process, handle, AX_TYPE_ACCOUNT, AX_RIGHT_CHARGE, &object);
-    if (result == AX_OK)
-        *account = container_of(object, struct account, object);
-    return result;
+    return handle_get(thread, handle, AX_TYPE_ACCOUNT, AX_RIGHT_CHARGE, account);
 }
 
 ax_result sys_account_create(struct thread *thread, const uint64_t arguments[5]) {
     struct account *parent;
-    TRY(account_lookup(thread, (ax_handle)arguments[0], &parent));
+    TRY(account_lookup(thread, arguments[0], &parent));
     struct place place;
     TRY(place_decode(thread, arguments[3], &place));
     struct account *child;
     ax_result result = account_make(parent, arguments[1], arguments[2], &child);
-    if (result != AX_OK) {
-        place_cancel(&place);
-        return result;
-    }
-    return place_new(&place, &child->object, AX_RIGHT_ALL);
+    return place_made(&place, result, child, AX_RIGHT_ALL);
 }
 
 ax_result sys_account_transfer(struct thread *thread, const uint64_t arguments[5]) {
     struct account *from, *to;
-    TRY(account_lookup(thread, (ax_handle)arguments[0], &from));
-    TRY(account_lookup(thread, (ax_handle)arguments[1], &to));
+    TRY(account_lookup(thread, arguments[0], &from));
+    TRY(account_lookup(thread, arguments[1], &to));
     uint64_t bytes = arguments[2], objects = arguments[3];
     if (!account_has(from, bytes, objects))
         return AX_ERR_LIMIT;

@@ -174,8 +174,7 @@ static void boot_page_fill(struct ax_boot_page *page, const struct hal_boot *boo
 
 static void boot_page_give(const struct hal_boot *boot) {
     struct memory *memory;
-    boot_expect(memory_make(kernel->root_account, 1, &memory));
-    boot_expect(memory_fill(memory, kernel->root_account));
+    boot_expect(memory_make_contiguous(kernel->root_account, 1, &memory));
     kernel->root.page = frame_window(memory_find(memory, 0));
     boot_page_fill(kernel->root.page, boot);
     root_give(AX_ROOT_BOOT, &memory->object, AX_RIGHT_READ | AX_RIGHT_COPY | AX_RIGHT_MOVE);

@@ -99,20 +99,11 @@ ax_result sys_device_port(struct thread *thread, const uint64_t arguments[5]) {
 /* Registers from an offset to the device's end, or RAM for the device. */
 static ax_result device_memory_make(struct device *device, bool is_dma, uint64_t value,
                                     struct account *account, struct memory **memory) {
-    TRY(memory_make(account, is_dma ? value : (device->size - value) >> AX_PAGE_SHIFT, memory));
-    struct memory *made = *memory;
-    if (is_dma) {
-        made->flags = AX_MEMORY_CONTIGUOUS;
-        ax_result result = memory_fill(made, account);
-        if (result != AX_OK) {
-            object_discard(&made->object, sizeof(*made));
-            return result;
-        }
-    } else {
-        made->registers = true;
-        made->physical = device->base + value;
-    }
-    made->device = device;
+    TRY(is_dma ? memory_make_contiguous(account, value, memory)
+               : memory_make(account, (device->size - value) >> AX_PAGE_SHIFT, memory));
+    (*memory)->registers = !is_dma;
+    (*memory)->physical = is_dma ? 0 : device->base + value;
+    (*memory)->device = device;
     object_ref(&device->object);
     return AX_OK;
 }

@@ -48,23 +48,6 @@ static bool region_allows(const struct region *region, uint32_t access, bool for
     return (region->prot & access) != 0;
 }
 
-/* A first private page of the region. */
-static ax_result page_insert(struct page *page, struct frame *fresh) {
-    struct region *region = page->region;
-    bool is_first = region->overlay == NULL;
-    if (is_first) {
-        TRY(memory_make(region->process->account, MEMORY_PAGES_MAX, &region->overlay));
-        region->overlay_offset = 0;
-        page->overlay = (page->address - region->start) / AX_PAGE_SIZE;
-    }
-    ax_result result = memory_insert(region->overlay, page->overlay, fresh);
-    if (result != AX_OK && is_first) {
-        object_unref(&region->overlay->object);
-        region->overlay = NULL;
-    }
-    return result;
-}
-
 /* The page's own frame takes the place of what it showed, which may be mapped. */
 static ax_result page_copy(struct page *page, struct frame *fresh) {
     struct region *region = page->region;
@@ -74,7 +57,7 @@ static ax_result page_copy(struct page *page, struct frame *fresh) {
         space_hide(region->process, page->address, 1);
     }
     if (!page->is_own)
-        return page_insert(page, fresh);
+        return region_insert(region, page->address, fresh);
     frame_unref(memory_replace(region->overlay, page->overlay, fresh));
     return AX_OK;
 }

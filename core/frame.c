@@ -21,10 +21,6 @@ void frame_init(struct frame *all, uint64_t base_page, uint64_t page_count) {
     list_init(&frames->dirty);
 }
 
-static uint64_t frame_index(const struct frame *frame) {
-    return (uint64_t)(frame - kernel->frames.all);
-}
-
 struct frame *frame_at(uint64_t physical) {
     const struct frames *frames = &kernel->frames;
     uint64_t page = physical / AX_PAGE_SIZE;
@@ -34,7 +30,8 @@ struct frame *frame_at(uint64_t physical) {
 }
 
 uint64_t frame_physical(const struct frame *frame) {
-    return (kernel->frames.base_page + frame_index(frame)) * AX_PAGE_SIZE;
+    const struct frames *frames = &kernel->frames;
+    return (frames->base_page + (uint64_t)(frame - frames->all)) * AX_PAGE_SIZE;
 }
 
 void *frame_window(const struct frame *frame) {
@@ -54,9 +51,8 @@ struct frame *frame_of_window(const void *window) {
 static struct frame *frame_buddy(const struct frame *frame, unsigned order) {
     uint64_t physical = frame_physical(frame) ^ (AX_PAGE_SIZE << order);
     struct frame *buddy = frame_at(physical);
-    if (buddy == NULL || buddy->state != FRAME_FREE || buddy->order != order)
-        return NULL;
-    return buddy;
+    bool is_free = buddy != NULL && buddy->state == FRAME_FREE && buddy->order == order;
+    return is_free ? buddy : NULL;
 }
 
 static void run_insert(struct frame *frame, unsigned order) {
@@ -107,9 +103,8 @@ bool frame_prepare(unsigned order, uint64_t progress[2], unsigned *portion) {
         progress[1] = frame_physical(run);
     }
     for (; progress[0] < UINT64_C(1) << order; progress[0]++) {
-        if (*portion == 0)
+        if (!portion_take(portion))
             return false;
-        --*portion;
         frame_zero(&run[progress[0]]);
     }
     return true;
@@ -165,9 +160,8 @@ ax_result frame_alloc(struct account *account, unsigned order, struct frame **fr
     uint64_t size_bytes = AX_PAGE_SIZE << order;
     if (alloc_fails())
         return AX_ERR_MEMORY;
-    if (account != NULL) {
+    if (account != NULL)
         TRY(account_charge(account, size_bytes, 0));
-    }
     struct frame *run = run_take(order);
     if (run == NULL) {
         if (account != NULL)
@@ -209,23 +203,19 @@ void frame_unref(struct frame *frame) {
 bool frame_reclaim(void) {
     struct frames *frames = &kernel->frames;
     uint64_t before = frames->waiting_count;
-    unsigned left = RECLAIM_PORTION;
-    for (unsigned round = 0; round < 2; round++) {
-        /* waited_for is a change in the past of all frames of waiting[1], so it cannot wait for one
-         * made later, however many there are. */
-        if (!list_is_empty(&frames->waiting[1]) && !space_is_synced(frames->waited_for))
-            break;
-        struct list *node;
-        while (left > 0 && (node = list_first(&frames->waiting[1])) != NULL) {
-            list_remove(node);
-            run_free(list_entry(node, struct frame, link), 0);
-            frames->waiting_count--;
-            left--;
-        }
-        if (left == 0)
-            break;
+    /* What waits in waiting[1] waits for no change made later, however many there are. */
+    if (list_is_empty(&frames->waiting[1])) {
         list_splice(&frames->waiting[1], &frames->waiting[0]);
         frames->waited_for = frames->changes;
+    }
+    if (!space_is_synced(frames->waited_for))
+        return false;
+    struct list *node;
+    unsigned left = RECLAIM_PORTION;
+    while (portion_take(&left) && (node = list_first(&frames->waiting[1])) != NULL) {
+        list_remove(node);
+        run_free(list_entry(node, struct frame, link), 0);
+        frames->waiting_count--;
     }
     return frames->waiting_count < before;
 }

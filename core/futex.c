@@ -17,27 +17,23 @@ struct position {
     uint64_t sequence;
 };
 
-static int position_compare(const struct position *a, const struct position *b) {
-    if (a->key.object != b->key.object)
-        return a->key.object < b->key.object ? -1 : 1;
-    if (a->key.offset != b->key.offset)
-        return a->key.offset < b->key.offset ? -1 : 1;
-    return (a->sequence > b->sequence) - (a->sequence < b->sequence);
-}
-
 static struct position waiter_position(const struct tree_node *node) {
     const struct thread *thread = container_of(node, struct thread, futex_node);
     return (struct position){thread->futex_key, thread->futex_sequence};
 }
 
-static int waiter_compare(const struct tree_node *a, const struct tree_node *b) {
-    struct position position_a = waiter_position(a), position_b = waiter_position(b);
-    return position_compare(&position_a, &position_b);
+static int waiter_compare_key(const void *key, const struct tree_node *node) {
+    const struct position *a = key, b = waiter_position(node);
+    if (a->key.object != b.key.object)
+        return a->key.object < b.key.object ? -1 : 1;
+    if (a->key.offset != b.key.offset)
+        return a->key.offset < b.key.offset ? -1 : 1;
+    return (a->sequence > b.sequence) - (a->sequence < b.sequence);
 }
 
-static int waiter_compare_key(const void *key, const struct tree_node *node) {
-    struct position position = waiter_position(node);
-    return position_compare(key, &position);
+static int waiter_compare(const struct tree_node *a, const struct tree_node *b) {
+    struct position position = waiter_position(a);
+    return waiter_compare_key(&position, b);
 }
 
 static bool key_is_equal(const struct futex_key *a, const struct futex_key *b) {
@@ -114,26 +110,6 @@ ax_result sys_futex_wait(struct thread *thread, const uint64_t arguments[5]) {
     return thread_block(thread, BLOCK_FUTEX, deadline_ns);
 }
 
-/*
- * Wakes waiters of the key, of which a bit matches, until *woken is `count`, looking at up to
- * *portion of them from *sequence on; true: there are no more to look at, or enough woken.
- */
-static bool futex_wake_key(const struct futex_key *key, uint64_t count, uint32_t bits,
-                           uint64_t *woken, uint64_t *sequence, unsigned *portion) {
-    struct thread *waiter;
-    while (*woken < count && (waiter = waiter_next(key, *sequence)) != NULL) {
-        if (*portion == 0)
-            return false;
-        --*portion;
-        *sequence = waiter->futex_sequence + 1;
-        if ((waiter->futex_bits & bits) != 0) {
-            waiter_wake(waiter);
-            ++*woken;
-        }
-    }
-    return true;
-}
-
 void futex_wake_one(struct process *process, uint64_t address) {
     struct futex_key key;
     if (futex_key(process, address, &key) != AX_OK)
@@ -151,8 +127,16 @@ ax_result sys_futex_wake(struct thread *thread, const uint64_t arguments[5]) {
     TRY(futex_key(thread->process, arguments[0], &key));
     unsigned portion = WORK_PORTION;
     uint64_t *woken = &thread->progress[0], *sequence = &thread->progress[1];
-    if (!futex_wake_key(&key, count, (uint32_t)bits, woken, sequence, &portion))
-        return RESULT_RESTART;
+    struct thread *waiter;
+    while (*woken < count && (waiter = waiter_next(&key, *sequence)) != NULL) {
+        if (!portion_take(&portion))
+            return RESULT_RESTART;
+        *sequence = waiter->futex_sequence + 1;
+        if ((waiter->futex_bits & bits) != 0) {
+            waiter_wake(waiter);
+            ++*woken;
+        }
+    }
     return (ax_result)*woken;
 }
 
@@ -168,13 +152,12 @@ ax_result sys_futex_requeue(struct thread *thread, const uint64_t arguments[5]) 
     if (key_is_equal(&key, &target_key))
         return AX_ERR_ARGUMENT;
     uint64_t *done = &thread->progress[0];
-    if (*done == 0) {
+    if (*done == 0)
         TRY(futex_check(thread->process, address, (uint32_t)value));
-    }
     unsigned portion = WORK_PORTION;
     struct thread *waiter;
     while (*done < wake_count + move_count && (waiter = waiter_next(&key, 0)) != NULL) {
-        if (portion-- == 0)
+        if (!portion_take(&portion))
             return RESULT_RESTART;
         if (*done < wake_count) {
             waiter_wake(waiter);

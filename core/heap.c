@@ -71,9 +71,8 @@ static ax_result cell_alloc(unsigned size_class, void **memory) {
     struct heap_class *heap_class = &kernel->heap.classes[size_class];
     struct list *first = list_first(&heap_class->partial);
     struct frame *slab = first != NULL ? list_entry(first, struct frame, link) : NULL;
-    if (slab == NULL) {
+    if (slab == NULL)
         TRY(slab_make(size_class, &slab));
-    }
     struct cell *cell = slab->free_cell;
     slab->free_cell = cell->next;
     slab->refs++;
@@ -112,9 +111,9 @@ ax_result heap_alloc(struct account *account, size_t size_bytes, void **memory) 
     if (alloc_fails())
         return AX_ERR_MEMORY;
     size_t charge = (size_t)1 << shift;
-    ax_result result = account == NULL ? AX_OK : account_charge(account, charge, 1);
-    if (result != AX_OK)
-        return result;
+    if (account != NULL)
+        TRY(account_charge(account, charge, 1));
+    ax_result result;
     if (shift_is_run(shift)) {
         struct frame *run;
         result = frame_alloc(NULL, order, &run);

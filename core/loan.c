@@ -27,9 +27,7 @@ static struct process *call_process(struct call *call) {
 /* Errors: those of the reply handle, CALLER_DEAD, ARGUMENT, RIGHTS. */
 static ax_result lent_lookup(struct thread *thread, const uint64_t arguments[5], uint8_t access,
                              struct lent *lent) {
-    struct object *object;
-    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_REPLY, 0, &object));
-    lent->reply = container_of(object, struct reply, object);
+    TRY(handle_get(thread, arguments[0], AX_TYPE_REPLY, 0, &lent->reply));
     if (lent->reply->caller == NULL)
         return AX_ERR_CALLER_DEAD;
     const struct call *call = &lent->reply->caller->call;
@@ -57,14 +55,13 @@ static ax_result lent_error(ax_result result) {
 static ax_result loan_copy(struct thread *thread, const uint64_t arguments[5], bool to_lender) {
     struct lent lent;
     uint8_t access = to_lender ? AX_LOAN_WRITE : AX_LOAN_READ;
-    ax_result result = lent_lookup(thread, arguments, access, &lent);
-    if (result != AX_OK)
-        return result;
+    TRY(lent_lookup(thread, arguments, access, &lent));
     uint64_t size = arguments[4] < lent.left ? arguments[4] : lent.left;
     uint64_t done = thread->progress[0];
     uint64_t own = arguments[3] + done;
     unsigned portion = WORK_PORTION;
     int side;
+    ax_result result;
     if (to_lender)
         result = user_copy(lent.lender, lent.address + done, thread->process, own, size - done,
                            false, &portion, &side);
@@ -182,8 +179,6 @@ static void loan_show(const struct region *region) {
 ax_result sys_loan_map(struct thread *thread, const uint64_t arguments[5]) {
     struct lent lent;
     TRY(lent_lookup(thread, arguments, 0, &lent));
-    if ((lent.access & (AX_LOAN_READ | AX_LOAN_WRITE)) == 0)
-        return AX_ERR_RIGHTS;
     uint64_t size = arguments[3];
     if (size == 0 || size > lent.left)
         return AX_ERR_ARGUMENT;
@@ -201,15 +196,16 @@ ax_result sys_loan_map(struct thread *thread, const uint64_t arguments[5]) {
     ax_result result = pages_pin(&lent, first, memory);
     if (result == AX_OK)
         result = space_map(process, address, page_count, memory, 0, prot, prot, false, &region);
-    if (result == AX_OK) {
-        region->is_loan = true;
-        region->reply = lent.reply;
-        list_append(&lent.reply->maps, &region->in_reply);
-        lent.reply->map_count++;
-        loan_show(region);
-    } else {
+    if (result != AX_OK) {
         loan_unpin(memory);
+        object_discard(&memory->object, sizeof(*memory));
+        return result;
     }
-    object_unref(&memory->object);
-    return result == AX_OK ? (ax_result)(address + lent.address % AX_PAGE_SIZE) : result;
+    object_unref(&memory->object); /* the region's now */
+    region->is_loan = true;
+    region->reply = lent.reply;
+    list_append(&lent.reply->maps, &region->in_reply);
+    lent.reply->map_count++;
+    loan_show(region);
+    return (ax_result)(address + lent.address % AX_PAGE_SIZE);
 }

@@ -45,10 +45,7 @@ static unsigned node_next(const struct node *node, unsigned index) {
 ax_result memory_make(struct account *account, uint64_t page_count, struct memory **memory) {
     if (page_count > MEMORY_PAGES_MAX)
         return AX_ERR_LIMIT;
-    void *cell;
-    TRY(heap_alloc(account, sizeof(**memory), &cell));
-    *memory = cell;
-    object_init(&(*memory)->object, AX_TYPE_MEMORY, account);
+    TRY(object_make(AX_TYPE_MEMORY, account, sizeof(**memory), memory));
     (*memory)->page_count = page_count;
     list_init(&(*memory)->regions);
     list_init(&(*memory)->quarantine);
@@ -99,10 +96,6 @@ uint64_t memory_next(const struct memory *memory, uint64_t page) {
     return UINT64_MAX;
 }
 
-static bool node_is_empty(const struct node *node) {
-    return node_next(node, 0) == FANOUT;
-}
-
 static void node_free(struct memory *memory, struct node *node) {
     heap_free(memory->object.account, node, sizeof(*node));
 }
@@ -117,7 +110,7 @@ static void memory_trim(struct memory *memory, uint64_t page) {
         path[depth++] = entry;
         entry = &((struct node *)*entry)->entries[node_index(page, height)];
     }
-    while (depth > 0 && node_is_empty(*path[depth - 1])) {
+    while (depth > 0 && node_next(*path[depth - 1], 0) == FANOUT) {
         depth--;
         node_free(memory, *path[depth]);
         *path[depth] = NULL;
@@ -151,9 +144,8 @@ static ax_result memory_dig(struct memory *memory, uint64_t page, void ***entry)
     TRY(memory_grow(memory, page));
     *entry = &memory->root;
     for (unsigned height = memory->height; height > 0; height--) {
-        if (**entry == NULL) {
+        if (**entry == NULL)
             TRY(heap_alloc(memory->object.account, sizeof(struct node), *entry));
-        }
         *entry = &((struct node *)**entry)->entries[node_index(page, height)];
     }
     return AX_OK;
@@ -195,9 +187,8 @@ struct frame *memory_remove(struct memory *memory, uint64_t page) {
 bool memory_drop(struct memory *memory, uint64_t first, uint64_t count, unsigned *portion) {
     uint64_t page = first;
     while ((page = memory_next(memory, page)) != UINT64_MAX && page - first < count) {
-        if (*portion == 0)
+        if (!portion_take(portion))
             return false;
-        --*portion;
         frame_unref(memory_remove(memory, page));
     }
     return true;
@@ -216,27 +207,33 @@ bool memory_prepare(uint64_t page_count, uint64_t progress[2], unsigned *portion
     return order == FRAME_ORDERS || frame_prepare(order, progress, portion);
 }
 
-ax_result memory_fill(struct memory *memory, struct account *account) {
-    ASSERT(memory->present == 0 && memory->page_count > 0);
+/* Gives an object without pages all of them, in one run, or none. */
+static ax_result memory_fill(struct memory *memory) {
     unsigned order = pages_order(memory->page_count);
     if (order == FRAME_ORDERS)
         return AX_ERR_LIMIT;
     struct frame *run;
-    ax_result result = frame_alloc(account, order, &run);
+    TRY(frame_alloc(memory->object.account, order, &run));
+    ax_result result = AX_OK;
+    for (uint64_t page = 0; page < UINT64_C(1) << order; page++) {
+        if (result == AX_OK && page < memory->page_count)
+            result = memory_insert(memory, page, &run[page]);
+        if (result != AX_OK || page >= memory->page_count)
+            frame_unref(&run[page]);
+    }
+    unsigned portion = UINT32_MAX;
+    bool is_settled = result == AX_OK || memory_drop(memory, 0, UINT64_MAX, &portion);
+    ASSERT(is_settled);
+    return result;
+}
+
+ax_result memory_make_contiguous(struct account *account, uint64_t page_count,
+                                 struct memory **memory) {
+    TRY(memory_make(account, page_count, memory));
+    (*memory)->flags = AX_MEMORY_CONTIGUOUS;
+    ax_result result = memory_fill(*memory);
     if (result != AX_OK)
-        return result;
-    uint64_t page = 0;
-    while (page < memory->page_count && result == AX_OK) {
-        result = memory_insert(memory, page, &run[page]);
-        page += result == AX_OK;
-    }
-    for (uint64_t spare = page; spare < UINT64_C(1) << order; spare++)
-        frame_unref(&run[spare]);
-    if (result != AX_OK) {
-        unsigned portion = UINT32_MAX;
-        bool dropped = memory_drop(memory, 0, page, &portion);
-        ASSERT(dropped);
-    }
+        object_discard(&(*memory)->object, sizeof(**memory));
     return result;
 }
 
@@ -270,22 +267,11 @@ ax_result sys_memory_create(struct thread *thread, const uint64_t arguments[5]) 
         return RESULT_RESTART;
     struct place place;
     TRY(place_decode(thread, arguments[2], &place));
-    struct memory *memory;
-    ax_result result = memory_make(thread->process->account, page_count, &memory);
-    if (result != AX_OK)
-        goto cancel;
-    memory->flags = (uint32_t)flags;
-    if (is_contiguous)
-        result = memory_fill(memory, thread->process->account);
-    if (result != AX_OK)
-        goto drop;
-    return place_new(&place, &memory->object, AX_RIGHT_ALL);
-
-drop:
-    object_discard(&memory->object, sizeof(*memory));
-cancel:
-    place_cancel(&place);
-    return result;
+    struct account *account = thread->process->account;
+    struct memory *memory = NULL;
+    ax_result result = is_contiguous ? memory_make_contiguous(account, page_count, &memory)
+                                     : memory_make(account, page_count, &memory);
+    return place_made(&place, result, memory, AX_RIGHT_ALL);
 }
 
 /* Hides and frees what is left beyond the end, up to *portion; true: nothing is. */
@@ -293,17 +279,16 @@ static bool memory_cut(struct memory *memory, unsigned *portion) {
     while (memory->untrimmed > 0) {
         struct list *first = list_first(&memory->regions);
         if (first == NULL)
-            memory->untrimmed = 0;
-        if (first == NULL || *portion == 0)
             break;
-        --*portion;
-        if (!region_trim(list_entry(first, struct region, in_memory), portion))
+        if (!portion_take(portion) ||
+            !region_trim(list_entry(first, struct region, in_memory), portion))
             return false;
         list_remove(first);
         list_append(&memory->regions, first);
         memory->untrimmed--;
     }
-    return memory->untrimmed == 0 && memory_drop(memory, memory->page_count, UINT64_MAX, portion);
+    memory->untrimmed = 0;
+    return memory_drop(memory, memory->page_count, UINT64_MAX, portion);
 }
 
 /*
@@ -311,10 +296,8 @@ static bool memory_cut(struct memory *memory, unsigned *portion) {
  * died left, and pages come back empty when it grows again.
  */
 ax_result sys_memory_resize(struct thread *thread, const uint64_t arguments[5]) {
-    struct object *object;
-    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_MEMORY, AX_RIGHT_RESIZE,
-                      &object));
-    struct memory *memory = container_of(object, struct memory, object);
+    struct memory *memory;
+    TRY(handle_get(thread, arguments[0], AX_TYPE_MEMORY, AX_RIGHT_RESIZE, &memory));
     uint64_t page_count = arguments[1];
     if (page_count > MEMORY_PAGES_MAX)
         return AX_ERR_LIMIT;

@@ -51,12 +51,12 @@ struct frame *memory_replace(struct memory *memory, uint64_t page, struct frame 
 /* Takes the frame out, its ref passes to the caller; NULL: none there. Empty nodes are freed. */
 struct frame *memory_remove(struct memory *memory, uint64_t page);
 
-/* Before memory_fill: zeroes what it will take, in portions; true: done. As frame_prepare. */
-bool memory_prepare(uint64_t page_count, uint64_t progress[2], unsigned *portion);
+/* Makes an object with all its pages, in one run. LIMIT also: more than a run can have. */
+MUST_USE ax_result memory_make_contiguous(struct account *account, uint64_t page_count,
+                                          struct memory **memory);
 
-/* Gives an object without pages all of them, in one run; charged to `account`. Errors: LIMIT (also:
- * more than a run can have), MEMORY; then it has none. */
-MUST_USE ax_result memory_fill(struct memory *memory, struct account *account);
+/* Before that: zeroes what it will take, in portions; true: done. As frame_prepare. */
+bool memory_prepare(uint64_t page_count, uint64_t progress[2], unsigned *portion);
 
 /* Drops frames in [first, first + count), up to *portion; true when none is left there. */
 bool memory_drop(struct memory *memory, uint64_t first, uint64_t count, unsigned *portion);

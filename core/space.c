@@ -47,6 +47,11 @@ struct region *space_next(struct process *process, uint64_t address) {
     return region_of(tree_lower_bound(&process->space.regions, &address, region_compare_address));
 }
 
+bool space_is_free(struct process *process, uint64_t address, uint64_t page_count) {
+    const struct region *next = space_next(process, address);
+    return next == NULL || next->start >= address + page_count * AX_PAGE_SIZE;
+}
+
 void space_init(struct process *process) {
     struct space *space = &process->space;
     *space = (struct space){.place = PLACE_START};
@@ -88,10 +93,9 @@ void core_table_free(struct hal_space *hal, uint64_t physical) {
 
 ax_result region_reserve(struct process *process, struct region **region) {
     void *cell;
-    ax_result result = heap_alloc(process->account, sizeof(**region), &cell);
-    if (result == AX_OK)
-        *region = cell;
-    return result;
+    TRY(heap_alloc(process->account, sizeof(**region), &cell));
+    *region = cell;
+    return AX_OK;
 }
 
 void region_unreserve(struct process *process, struct region *region) {
@@ -133,8 +137,7 @@ ax_result space_map(struct process *process, uint64_t address, uint64_t page_cou
                     struct memory *memory, uint64_t offset, uint32_t prot, uint32_t allowed,
                     bool is_private, struct region **region) {
     ASSERT(page_count > 0 && (memory != NULL || is_private));
-    const struct region *next = space_next(process, address);
-    if (next != NULL && next->start < address + page_count * AX_PAGE_SIZE)
+    if (!space_is_free(process, address, page_count))
         return AX_ERR_EXISTS;
     struct region *made;
     TRY(region_reserve(process, &made));
@@ -152,7 +155,7 @@ ax_result space_map(struct process *process, uint64_t address, uint64_t page_cou
     return AX_OK;
 }
 
-ax_result region_split(struct region *region, uint64_t address, struct region **upper) {
+ax_result region_split(struct region *region, uint64_t address) {
     ASSERT(address > region->start && address < region_end(region) && !region->is_loan);
     struct region *made;
     TRY(region_reserve(region->process, &made));
@@ -170,9 +173,12 @@ ax_result region_split(struct region *region, uint64_t address, struct region **
         list_insert_before(region->in_memory.next, &made->in_memory);
         region->memory->untrimmed += region->memory->untrimmed > 0;
     }
-    if (upper != NULL)
-        *upper = made;
     return AX_OK;
+}
+
+/* Nobody else has pages in its overlay. */
+static bool region_owns_overlay(const struct region *region) {
+    return region->overlay == NULL || region->overlay->object.refs == 1;
 }
 
 /* Could b be the continuation of a? An overlay holds pages only where a region shows them, so one
@@ -184,7 +190,7 @@ static bool region_is_alike(const struct region *a, const struct region *b) {
     if (a->memory != NULL && a->offset + a->page_count != b->offset)
         return false;
     if (a->overlay != b->overlay)
-        return b->overlay == NULL && a->overlay->object.refs == 1;
+        return b->overlay == NULL && region_owns_overlay(a);
     return a->overlay == NULL || a->overlay_offset + a->page_count == b->overlay_offset;
 }
 
@@ -212,6 +218,21 @@ void region_remove(struct region *region) {
     region_free(region);
 }
 
+ax_result region_insert(struct region *region, uint64_t address, struct frame *frame) {
+    bool is_first = region->overlay == NULL;
+    if (is_first) {
+        TRY(memory_make(region->process->account, MEMORY_PAGES_MAX, &region->overlay));
+        region->overlay_offset = 0;
+    }
+    uint64_t page = region->overlay_offset + (address - region->start) / AX_PAGE_SIZE;
+    ax_result result = memory_insert(region->overlay, page, frame);
+    if (result != AX_OK && is_first) {
+        object_discard(&region->overlay->object, sizeof(*region->overlay));
+        region->overlay = NULL;
+    }
+    return result;
+}
+
 /* Takes private pages out of [first, end) of the region, up to *portion; true: all. */
 static bool region_drop(struct region *region, uint64_t first, uint64_t end, unsigned *portion) {
     uint64_t page_count = (end - first) / AX_PAGE_SIZE;
@@ -220,11 +241,6 @@ static bool region_drop(struct region *region, uint64_t first, uint64_t end, uns
         return true;
     uint64_t page = region->overlay_offset + (first - region->start) / AX_PAGE_SIZE;
     return memory_drop(region->overlay, page, page_count, portion);
-}
-
-/* May its private pages just be left to the overlay's end? */
-static bool region_owns_overlay(const struct region *region) {
-    return region->overlay == NULL || region->overlay->object.refs == 1;
 }
 
 uint64_t region_kept(const struct region *region) {
@@ -256,12 +272,11 @@ ax_result space_place(struct process *process, uint64_t page_count, uint64_t *lo
             return AX_ERR_LIMIT;
         uint64_t next = AX_PROGRAM_END;
         if (size_bytes <= AX_PROGRAM_END - *place) {
-            const struct region *region = space_next(process, *place);
-            if (region == NULL || region->start >= *place + size_bytes) {
+            if (space_is_free(process, *place, page_count)) {
                 *address = *place;
                 return AX_OK;
             }
-            next = region_end(region);
+            next = region_end(space_next(process, *place));
         }
         *looked += next - *place;
         *place = next < AX_PROGRAM_END ? next : AX_USER_START;
@@ -269,12 +284,11 @@ ax_result space_place(struct process *process, uint64_t page_count, uint64_t *lo
     return RESULT_RESTART;
 }
 
-/* Unmaps [first, end), a part of the region that is not all of it. */
+/* Unmaps [first, end) of the region; 1, or 0 if the portion did not suffice. */
 static ax_result region_cut(struct region *region, uint64_t first, uint64_t end,
                             unsigned *portion) {
-    if (first > region->start && end < region_end(region)) {
-        TRY(region_split(region, end, NULL));
-    }
+    if (first > region->start && end < region_end(region))
+        TRY(region_split(region, end));
     if (!region_drop(region, first, end, portion))
         return 0;
     uint64_t count = (end - first) / AX_PAGE_SIZE;
@@ -284,6 +298,8 @@ static ax_result region_cut(struct region *region, uint64_t first, uint64_t end,
         region->overlay_offset += count;
     }
     region->page_count -= count;
+    if (region->page_count == 0)
+        region_remove(region);
     return 1;
 }
 
@@ -292,22 +308,16 @@ ax_result space_unmap(struct process *process, uint64_t address, uint64_t page_c
     uint64_t end = address + page_count * AX_PAGE_SIZE;
     struct region *region;
     while ((region = space_next(process, address)) != NULL && region->start < end) {
-        if (*portion == 0)
+        if (!portion_take(portion))
             return 0;
-        --*portion;
         uint64_t first = address > region->start ? address : region->start;
         uint64_t last = end < region_end(region) ? end : region_end(region);
-        bool is_whole = first == region->start && last == region_end(region);
-        ax_result result = 1;
+        bool is_whole = last - first == region->page_count * AX_PAGE_SIZE;
         if (region->is_loan || (is_whole && region_owns_overlay(region))) {
             region_remove(region);
-        } else if (is_whole) {
-            if (!region_drop(region, first, last, portion))
-                return 0;
-            region_remove(region);
-        } else {
-            result = region_cut(region, first, last, portion);
+            continue;
         }
+        ax_result result = region_cut(region, first, last, portion);
         if (result != 1)
             return result;
     }
@@ -317,9 +327,8 @@ ax_result space_unmap(struct process *process, uint64_t address, uint64_t page_c
 bool space_clear(struct process *process, unsigned *portion) {
     struct region *region;
     while ((region = space_next(process, 0)) != NULL) {
-        if (*portion == 0)
+        if (!portion_take(portion))
             return false;
-        --*portion;
         region_remove(region);
     }
     return true;

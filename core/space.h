@@ -59,6 +59,7 @@ void space_destroy(struct process *process);
 struct region *space_find(struct process *process, uint64_t address);
 /* The first region that ends after the address, or NULL. */
 struct region *space_next(struct process *process, uint64_t address);
+bool space_is_free(struct process *process, uint64_t address, uint64_t page_count);
 
 /*
  * Finds a free place below AX_PROGRAM_END: looks at a bounded number of regions a call and answers
@@ -89,10 +90,12 @@ MUST_USE ax_result region_reserve(struct process *process, struct region **regio
 void region_unreserve(struct process *process, struct region *region);
 void region_link(struct region *region);
 
-/* Cuts the region in two before an address inside it (*upper, if not NULL, is the new one). */
-MUST_USE ax_result region_split(struct region *region, uint64_t address, struct region **upper);
+/* Cuts the region in two before an address inside it. */
+MUST_USE ax_result region_split(struct region *region, uint64_t address);
 /* Joins the region with the ones before and after it where they are alike. It may be gone then. */
 void region_join(struct region *region);
+/* Puts a frame, whose ref passes, where the region has no private page. Errors: LIMIT, MEMORY. */
+MUST_USE ax_result region_insert(struct region *region, uint64_t address, struct frame *frame);
 /* Hides what the region shows beyond the end of its memory, up to *portion pages; true: done. */
 bool region_trim(struct region *region, unsigned *portion);
 uint64_t region_end(const struct region *region);

@@ -23,33 +23,33 @@ static ax_result user_window(struct process *process, uint64_t address, uint32_t
     return result;
 }
 
-ax_result user_read(struct process *process, void *to, uint64_t address, size_t size) {
+/* Between core's memory and a user's, to which `access` is needed. */
+static ax_result user_move(struct process *process, char *own, uint64_t address, size_t size,
+                           uint32_t access) {
     size_t part;
     for (size_t done = 0; done < size; done += part) {
         char *window;
         part = page_part(address + done, size - done);
-        TRY(user_window(process, address + done, AX_PROT_READ, false, &window));
-        memcpy((char *)to + done, window, part);
+        TRY(user_window(process, address + done, access, false, &window));
+        bool write = access == AX_PROT_WRITE;
+        memcpy(write ? window : own + done, write ? own + done : window, part);
     }
     return AX_OK;
 }
 
+ax_result user_read(struct process *process, void *to, uint64_t address, size_t size) {
+    return user_move(process, to, address, size, AX_PROT_READ);
+}
+
 ax_result user_write(struct process *process, uint64_t address, const void *from, size_t size) {
-    size_t part;
-    for (size_t done = 0; done < size; done += part) {
-        char *window;
-        part = page_part(address + done, size - done);
-        TRY(user_window(process, address + done, AX_PROT_WRITE, false, &window));
-        memcpy(window, (const char *)from + done, part);
-    }
-    return AX_OK;
+    return user_move(process, (char *)(uintptr_t)from, address, size, AX_PROT_WRITE);
 }
 
 ax_result user_copy(struct process *to, uint64_t to_address, struct process *from,
                     uint64_t from_address, uint64_t size, bool force, unsigned *portion,
                     int *side) {
     uint64_t done = 0;
-    while (done<size && * portion> 0) {
+    while (done < size && portion_take(portion)) {
         char *source, *destination;
         /* The destination first: its copy before a write may replace the source's frame. */
         *side = 1;
@@ -64,7 +64,6 @@ ax_result user_copy(struct process *to, uint64_t to_address, struct process *fro
         part = page_part(from_address + done, part);
         memmove(destination, source, part);
         done += part;
-        --*portion;
     }
     return (ax_result)done;
 }

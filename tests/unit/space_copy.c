@@ -88,6 +88,7 @@ START_TEST(a_copy_tells_which_side_failed) {
     ck_assert_int_eq(side, 1);
     expect(user_copy(process, here, process, 0, 1, false, &portion, &side), AX_ERR_ADDRESS);
     ck_assert_int_eq(side, 0);
+    portion = 5;
     expect(user_copy(process, here, process, readable, 0, false, &portion, &side), 0);
     ck_assert_uint_eq(portion, 5);
     kernel_unlock();
