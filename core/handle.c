@@ -10,7 +10,7 @@
 
 _Static_assert(SLOTS_PER_LEAF * sizeof(struct slot) == AX_PAGE_SIZE, "a leaf is one frame");
 
-static ax_handle handle_of(uint32_t index, const struct slot *slot) {
+ax_handle handle_of(uint32_t index, const struct slot *slot) {
     return index | (uint32_t)slot->generation << AX_HANDLE_INDEX_BITS;
 }
 
@@ -77,6 +77,10 @@ static ax_result table_extend(struct process *process, uint32_t leaf) {
     return AX_OK;
 }
 
+static uint32_t leaf_room(uint32_t leaf) {
+    return leaf > 0 ? SLOTS_PER_LEAF : SLOTS_PER_LEAF - 1; /* there is no slot 0 */
+}
+
 static ax_result leaf_make(struct process *process, uint32_t leaf) {
     struct handle_table *table = &process->handles;
     ax_result result = table_extend(process, leaf);
@@ -85,7 +89,7 @@ static ax_result leaf_make(struct process *process, uint32_t leaf) {
     struct frame *frame;
     TRY(frame_alloc(process->account, 0, &frame));
     table->leaves[leaf].slots = frame_window(frame);
-    table->slot_count += leaf > 0 ? SLOTS_PER_LEAF : SLOTS_PER_LEAF - 1;
+    table->slot_count += leaf_room(leaf);
     if (table->hint > leaf * SLOTS_PER_LEAF)
         table->hint = leaf * SLOTS_PER_LEAF;
     return AX_OK;
@@ -110,9 +114,8 @@ ax_result handle_promise(struct process *process, unsigned count) {
     ASSERT(count < SLOTS_PER_LEAF);
     if (process->state != PROCESS_OPEN)
         return AX_ERR_ENDED;
-    if (table_room(&process->handles) < count) {
+    if (table_room(&process->handles) < count)
         TRY(table_grow(process));
-    }
     process->handles.promised += count;
     return AX_OK;
 }
@@ -147,20 +150,17 @@ static struct object *slot_empty(struct handle_table *table, uint32_t index, str
     return object;
 }
 
-/* There is an empty one. At most HANDLE_LEAVES and SLOTS_PER_LEAF steps. */
+/* There is an empty one. At most HANDLE_LEAVES and two leaves of steps. */
 static uint32_t table_first_empty(struct handle_table *table) {
     uint32_t index = table->hint > 0 ? table->hint : 1;
     for (;;) {
-        uint32_t number = index / SLOTS_PER_LEAF;
-        ASSERT(number < table->leaf_capacity);
-        const struct leaf *leaf = &table->leaves[number];
-        uint32_t room = number > 0 ? SLOTS_PER_LEAF : SLOTS_PER_LEAF - 1;
-        uint32_t end = (number + 1) * SLOTS_PER_LEAF;
-        if (leaf->slots == NULL || leaf->used == room)
-            index = end;
-        while (index < end && leaf->slots[index % SLOTS_PER_LEAF].object != NULL)
+        ASSERT(index / SLOTS_PER_LEAF < table->leaf_capacity);
+        const struct leaf *leaf = &table->leaves[index / SLOTS_PER_LEAF];
+        if (leaf->slots == NULL || leaf->used == SLOTS_PER_LEAF)
+            index = (index / SLOTS_PER_LEAF + 1) * SLOTS_PER_LEAF;
+        else if (leaf->slots[index % SLOTS_PER_LEAF].object != NULL)
             index++;
-        if (index < end)
+        else
             break;
     }
     table->hint = index;
@@ -199,33 +199,27 @@ ax_result handle_close(struct process *process, ax_handle handle) {
 
 /* ---- Whole tables ---------------------------------------------------------------------------- */
 
-static bool leaf_clear(struct handle_table *table, uint32_t number, unsigned *portion) {
-    struct leaf *leaf = &table->leaves[number];
-    for (uint32_t i = 0; leaf->used > 0; i++) {
-        struct slot *slot = &leaf->slots[i];
-        if (slot->object == NULL)
-            continue;
-        if (!portion_take(portion))
-            return false;
-        uint32_t rights = slot->rights;
-        object_handle_unref(slot_empty(table, number * SLOTS_PER_LEAF + i, slot), rights);
-    }
-    frame_unref(frame_of_window(leaf->slots));
-    leaf->slots = NULL;
-    table->slot_count -= number > 0 ? SLOTS_PER_LEAF : SLOTS_PER_LEAF - 1;
-    return true;
-}
-
 bool handle_table_clear(struct process *process, unsigned *portion) {
     struct handle_table *table = &process->handles;
     ASSERT(table->promised == 0);
     for (uint32_t number = 0; number < table->leaf_capacity; number++) {
-        if (table->leaves[number].slots == NULL)
+        struct leaf *leaf = &table->leaves[number];
+        if (leaf->slots == NULL)
             continue;
+        for (uint32_t i = 0; leaf->used > 0; i++) {
+            struct slot *slot = &leaf->slots[i];
+            uint32_t rights = slot->rights;
+            if (slot->object == NULL)
+                continue;
+            if (!portion_take(portion))
+                return false;
+            object_handle_unref(slot_empty(table, number * SLOTS_PER_LEAF + i, slot), rights);
+        }
         if (!portion_take(portion))
             return false;
-        if (!leaf_clear(table, number, portion))
-            return false;
+        frame_unref(frame_of_window(leaf->slots));
+        leaf->slots = NULL;
+        table->slot_count -= leaf_room(number);
     }
     ASSERT(table->used == 0 && table->slot_count == 0);
     heap_free(process->account, table->leaves, table->leaf_capacity * sizeof(struct leaf));
@@ -233,16 +227,13 @@ bool handle_table_clear(struct process *process, unsigned *portion) {
     return true;
 }
 
-static bool slot_is_cloned(const struct slot *slot) {
-    return slot->object != NULL && (slot->rights & AX_HANDLE_NOT_CLONED) == 0 &&
-           slot->object->type != AX_TYPE_REPLY && slot->object->type != AX_TYPE_DEVICE;
-}
-
+/* The child's slot at the index becomes what the parent's is. */
 static void slot_clone(struct handle_table *table, uint32_t index, const struct slot *from) {
     struct slot *to = handle_slot(table, index);
     ASSERT(to != NULL && from != NULL);
     to->generation = from->generation;
-    if (slot_is_cloned(from))
+    if (from->object != NULL && (from->rights & AX_HANDLE_NOT_CLONED) == 0 &&
+        from->object->type != AX_TYPE_REPLY && from->object->type != AX_TYPE_DEVICE)
         slot_fill(table, index, to, from->object, from->rights);
 }
 
@@ -269,10 +260,7 @@ ax_result handle_table_clone(struct process *parent, struct process *child, uint
 
 ax_result place_decode(struct thread *thread, ax_place place, struct place *decoded) {
     uint64_t slot = place >> 32;
-    ax_result result =
-        process_lookup(thread, (ax_handle)place, AX_RIGHT_HANDLES, &decoded->process);
-    if (result != AX_OK)
-        return result;
+    TRY(process_lookup(thread, (ax_handle)place, AX_RIGHT_HANDLES, &decoded->process));
     if (slot > AX_HANDLE_INDEX_MASK)
         return AX_ERR_ARGUMENT;
     decoded->slot = (uint32_t)slot;
@@ -283,8 +271,8 @@ ax_result place_decode(struct thread *thread, ax_place place, struct place *deco
     if (taken != NULL && taken->object != NULL)
         return AX_ERR_EXISTS;
     if (slot != 0 && taken == NULL)
-        result = leaf_make(process, decoded->slot / SLOTS_PER_LEAF);
-    return result == AX_OK ? handle_promise(process, 1) : result;
+        TRY(leaf_make(process, decoded->slot / SLOTS_PER_LEAF));
+    return handle_promise(process, 1);
 }
 
 ax_handle place_put(struct place *place, struct object *object, uint32_t rights) {

@@ -32,6 +32,9 @@ struct handle_table {
 /* The slot at an index, empty or not; NULL: none there yet, or index 0. */
 struct slot *handle_slot(const struct handle_table *table, uint32_t index);
 
+/* The handle that names what is in a slot. */
+ax_handle handle_of(uint32_t index, const struct slot *slot);
+
 /* The object a handle names, of this type (AX_TYPE_NONE: any) and with all these rights; not
  * referenced. Errors: HANDLE, TYPE, RIGHTS, in this order. */
 MUST_USE ax_result handle_lookup(struct process *process, ax_handle handle, enum ax_type type,

@@ -16,7 +16,7 @@ static ax_result slot_handle(const struct process *process, uint64_t index, ax_h
         index <= AX_HANDLE_INDEX_MASK ? handle_slot(&process->handles, (uint32_t)index) : NULL;
     if (slot == NULL || slot->object == NULL)
         return AX_ERR_NOT_FOUND;
-    *handle = (uint32_t)index | (uint32_t)slot->generation << AX_HANDLE_INDEX_BITS;
+    *handle = handle_of((uint32_t)index, slot);
     return AX_OK;
 }
 
@@ -55,39 +55,29 @@ ax_result sys_handle_transfer(struct thread *thread, const uint64_t arguments[5]
 #define LIST_STEPS 512 /* slots, or leaves without a handle, that one call looks at */
 #define LIST_MAX   (AX_BUFFER_BYTES / sizeof(struct ax_handle_info))
 
-/* How many slots from this one on are known to be empty without looking at them; 0: look. */
-static uint32_t list_skip(const struct handle_table *table, uint32_t index) {
-    const struct leaf *leaf = &table->leaves[index / SLOTS_PER_LEAF];
-    bool bare = leaf->slots == NULL || leaf->used == 0;
-    return bare ? SLOTS_PER_LEAF - index % SLOTS_PER_LEAF : index == 0;
-}
-
 ax_result sys_handle_list(struct thread *thread, const uint64_t arguments[5]) {
     struct process *process;
     TRY(process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_HANDLES, &process));
     const struct handle_table *table = &process->handles;
     uint64_t end = (uint64_t)table->leaf_capacity * SLOTS_PER_LEAF;
-    if (arguments[1] >= end)
-        return 0;
-    uint32_t index = (uint32_t)arguments[1];
-    size_t count = 0;
-    for (unsigned steps = 0; index < end && count < LIST_MAX; steps++) {
-        struct ax_handle_info info = {.slot = index};
-        uint32_t skip = list_skip(table, index);
-        const struct slot *slot = skip == 0 ? handle_slot(table, index) : NULL;
-        index += skip != 0 ? skip : 1;
-        bool hint = steps >= LIST_STEPS;
-        if (!hint && (slot == NULL || slot->object == NULL))
-            continue;
-        if (slot != NULL && slot->object != NULL) {
-            info.handle = info.slot | (uint32_t)slot->generation << AX_HANDLE_INDEX_BITS;
+    bool is_hint = false;
+    unsigned count = 0;
+    uint64_t index = arguments[1];
+    for (unsigned steps = 0; index < end && count < LIST_MAX && !is_hint; steps++) {
+        struct ax_handle_info info = {.slot = (uint32_t)index};
+        const struct slot *slot = handle_slot(table, info.slot);
+        bool is_empty = slot == NULL || slot->object == NULL;
+        is_hint = steps >= LIST_STEPS;
+        if (!is_empty) {
+            info.handle = handle_of(info.slot, slot);
             info.type = slot->object->type;
             info.rights = slot->rights;
             info.object_id = slot->object->id;
         }
-        memcpy(thread->page->buffer + count++ * sizeof(info), &info, sizeof(info));
-        if (hint)
-            break;
+        if (!is_empty || is_hint)
+            memcpy(thread->page->buffer + count++ * sizeof(info), &info, sizeof(info));
+        bool is_bare = table->leaves[index / SLOTS_PER_LEAF].used == 0;
+        index += is_bare ? SLOTS_PER_LEAF - index % SLOTS_PER_LEAF : 1;
     }
-    return (ax_result)count;
+    return count;
 }

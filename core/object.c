@@ -84,10 +84,9 @@ void object_handle_unref(struct object *object, uint32_t rights) {
 void object_signal(struct object *object, uint32_t clear, uint32_t set) {
     object->signals = (object->signals & ~clear) | set;
     TRACE(AX_TRACE_SIGNAL, object->id, object->signals);
-    if (set == 0 || object->watch_count == 0)
-        return;
-    kernel->notify_budget = NOTIFY_BUDGET;
-    watch_notify(object, set);
+    kernel->notify_budget = WATCH_MAX;
+    if (set != 0)
+        watch_notify(object, set);
 }
 
 uint32_t object_signals(struct object *object, unsigned *portion) {

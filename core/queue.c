@@ -22,16 +22,14 @@ ax_result queue_make(struct account *account, struct object **made) {
 
 /* ---- Members --------------------------------------------------------------------------------- */
 
-static int member_compare(const struct tree_node *a, const struct tree_node *b) {
-    const struct member *x = container_of(a, const struct member, node);
-    const struct member *y = container_of(b, const struct member, node);
-    return x->cookie < y->cookie ? -1 : x->cookie > y->cookie;
-}
-
 static int member_compare_cookie(const void *key, const struct tree_node *node) {
     uint64_t cookie = *(const uint64_t *)key;
     const struct member *member = container_of(node, const struct member, node);
     return cookie < member->cookie ? -1 : cookie > member->cookie;
+}
+
+static int member_compare(const struct tree_node *a, const struct tree_node *b) {
+    return member_compare_cookie(&container_of(a, const struct member, node)->cookie, b);
 }
 
 static void member_set_ready(struct member *member) {
@@ -43,9 +41,10 @@ static void member_set_ready(struct member *member) {
     queue->object.signals |= AX_SIGNAL_READABLE;
 }
 
-/* It has been taken off the list, or goes. */
 static void member_unready(struct member *member) {
     struct queue *queue = member->queue;
+    if (!list_is_linked(&member->ready))
+        return;
     list_remove(&member->ready);
     ASSERT(queue->ready_count > 0);
     if (--queue->ready_count == 0)
@@ -54,8 +53,7 @@ static void member_unready(struct member *member) {
 
 void member_drop(struct member *member) {
     struct queue *queue = member->queue;
-    if (list_is_linked(&member->ready))
-        member_unready(member);
+    member_unready(member);
     list_remove(&member->nested);
     tree_remove(&queue->members, &member->node);
     queue->member_count--;
@@ -104,8 +102,7 @@ static unsigned queue_collect(struct queue *queue, struct ax_thread_page *page, 
     list_init(&kept);
     unsigned count = 0;
     struct list *first;
-    while (count<max && * portion> 0 && (first = list_first(&queue->ready)) != NULL) {
-        --*portion;
+    while (count < max && (first = list_first(&queue->ready)) != NULL && portion_take(portion)) {
         struct member *member = list_entry(first, struct member, ready);
         struct ax_queue_event event = {.cookie = member->cookie,
                                        .signals = member_signals(member, portion)};
@@ -151,9 +148,12 @@ static void queue_tell(struct queue *queue) {
     watch_notify(&queue->object, AX_SIGNAL_READABLE);
 }
 
-/* A member became ready. True: a waiting thread took it. */
-static bool queue_raise(struct queue *queue) {
+bool member_notify(struct member *member) {
+    struct queue *queue = member->queue;
     unsigned portion = WORK_PORTION;
+    if (member->silent || member->watch.object->handles == 0)
+        return false;
+    member_set_ready(member);
     bool taken = queue_serve(queue, &portion);
     if (list_is_empty(&queue->ready))
         return taken;
@@ -164,37 +164,24 @@ static bool queue_raise(struct queue *queue) {
     return taken;
 }
 
-bool member_notify(struct member *member) {
-    if (member->silent || member->watch.object->handles == 0)
-        return false;
-    member_set_ready(member);
-    return queue_raise(member->queue);
-}
-
-static bool queue_clear(struct queue *queue, unsigned *portion) {
+bool queue_work(struct queue *queue, unsigned *portion) {
     struct tree_node *first;
-    while ((first = tree_first(&queue->members)) != NULL) {
+    while (queue->object.refs == 0 && (first = tree_first(&queue->members)) != NULL) {
         if (!portion_take(portion))
             return false;
         member_drop(container_of(first, struct member, node));
     }
-    return true;
-}
-
-bool queue_work(struct queue *queue, unsigned *portion) {
     if (queue->object.refs == 0) {
-        if (!queue_clear(queue, portion))
-            return false;
         object_free(&queue->object, sizeof(*queue));
         return true;
     }
     if (queue->untold && !list_is_empty(&queue->ready)) {
-        kernel->notify_budget = NOTIFY_BUDGET;
+        kernel->notify_budget = WATCH_MAX;
         queue_tell(queue);
     }
     queue->untold = false;
     while (!list_is_empty(&queue->waiters) && !list_is_empty(&queue->ready)) {
-        if (*portion == 0)
+        if (!portion_take(portion))
             return false;
         (void)queue_serve(queue, portion);
     }
@@ -251,10 +238,9 @@ static ax_result queue_check_nesting(const struct queue *queue, const struct que
 static void member_begin(struct member *member) {
     unsigned portion = WORK_PORTION;
     member->silent = false;
-    if (member_signals(member, &portion) == 0)
-        return;
-    kernel->notify_budget = NOTIFY_BUDGET;
-    (void)member_notify(member);
+    kernel->notify_budget = WATCH_MAX;
+    if (member_signals(member, &portion) != 0)
+        (void)member_notify(member);
 }
 
 static ax_result queue_add(struct queue *queue, struct object *object, uint32_t mode, uint32_t mask,
@@ -341,10 +327,7 @@ ax_result sys_queue_wait(struct thread *thread, const uint64_t arguments[5]) {
         return count;
     if (!list_is_empty(&queue->ready))
         return RESULT_RESTART;
-    if (thread_is_interrupted(thread))
-        return AX_ERR_INTERRUPTED;
-    if (deadline_ns <= hal_time_ns())
-        return AX_ERR_TIMEOUT;
+    TRY(wait_check(thread, deadline_ns));
     object_ref(&queue->object);
     thread->queue = queue;
     thread->queue_max = (uint32_t)max;

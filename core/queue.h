@@ -8,7 +8,8 @@
  * of a descriptor that it closed, even if something else keeps the object alive.
  *
  * An edge is handed at once to one thread that waits for the queue. Telling those who watch the
- * queue itself is bounded by kernel->notify_budget; beyond it, it goes through the work list.
+ * queue itself is bounded by kernel->notify_budget (WATCH_MAX an edge); beyond it, it goes through
+ * the work list.
  */
 #pragma once
 
@@ -37,8 +38,6 @@ struct queue {
     uint64_t member_count, ready_count;
     bool untold; /* those who watch the queue are still to be told that it is readable */
 };
-
-#define NOTIFY_BUDGET WATCH_MAX
 
 /* Most queues that are looked at for a cycle, or how deep they are nested. */
 #define NESTING_SEARCH_MAX 256

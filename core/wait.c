@@ -32,10 +32,9 @@ static void wait_stop(struct thread *thread) {
 
 static ax_result wait_start(struct watch *watch, struct object *object, uint32_t mask,
                             struct thread *thread) {
-    ax_result result = watch_start(watch, object, mask, WATCH_THREAD, thread);
-    if (result == AX_OK)
-        object_ref(object);
-    return result;
+    TRY(watch_start(watch, object, mask, WATCH_THREAD, thread));
+    object_ref(object);
+    return AX_OK;
 }
 
 static void wait_write_seen(struct thread *thread, unsigned index, uint32_t seen) {
@@ -64,8 +63,7 @@ void wait_cancel(struct thread *thread) {
         wait_stop(thread);
 }
 
-/* Nothing is ready: may the thread block? */
-static ax_result wait_check(const struct thread *thread, uint64_t deadline_ns) {
+ax_result wait_check(const struct thread *thread, uint64_t deadline_ns) {
     if (thread_is_interrupted(thread))
         return AX_ERR_INTERRUPTED;
     return deadline_ns <= hal_time_ns() ? AX_ERR_TIMEOUT : AX_OK;
@@ -81,10 +79,9 @@ ax_result sys_object_wait(struct thread *thread, const uint64_t arguments[5]) {
     uint32_t seen = object_signals(object, &portion) & (uint32_t)mask;
     if (seen != 0)
         return seen;
-    ax_result result = wait_check(thread, deadline_ns);
-    if (result == AX_OK)
-        result = wait_start(&thread->watch, object, (uint32_t)mask, thread);
-    return result != AX_OK ? result : thread_block(thread, BLOCK_WAIT, deadline_ns);
+    TRY(wait_check(thread, deadline_ns));
+    TRY(wait_start(&thread->watch, object, (uint32_t)mask, thread));
+    return thread_block(thread, BLOCK_WAIT, deadline_ns);
 }
 
 /* ---- Several objects ------------------------------------------------------------------------- */
@@ -153,7 +150,8 @@ ax_result sys_object_wait_many(struct thread *thread, const uint64_t arguments[5
         sched_give_way(thread);
         return RESULT_NONE;
     }
-    if (result == AX_OK && set.count > 0)
-        result = wait_start_all(thread, &set);
-    return result != AX_OK ? result : thread_block(thread, BLOCK_WAIT, deadline_ns);
+    TRY(result);
+    if (set.count > 0)
+        TRY(wait_start_all(thread, &set));
+    return thread_block(thread, BLOCK_WAIT, deadline_ns);
 }

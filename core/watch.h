@@ -40,6 +40,9 @@ bool watch_drop_all(struct object *object, unsigned *portion);
 
 /* ---- Waiting threads (wait.c) ---------------------------------------------------------------- */
 
+/* May a thread begin to wait? INTERRUPTED, TIMEOUT: no. */
+MUST_USE ax_result wait_check(const struct thread *thread, uint64_t deadline_ns);
+
 /* A signal a waiting thread asked for is there: ends its wait. */
 void wait_signalled(struct thread *thread, struct watch *watch);
 /* Takes a thread that waits for signals, a queue or time out of whatever it waits in. */
