@@ -2,7 +2,6 @@
 #include "calls.h"
 #include "endpoint.h"
 #include "event.h"
-#include "handle.h"
 #include "heap.h"
 #include "process.h"
 #include "thread.h"

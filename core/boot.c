@@ -7,7 +7,6 @@
 
 #include "account.h"
 #include "device.h"
-#include "handle.h"
 #include "kernel.h"
 #include "memory.h"
 #include "process.h"
@@ -21,20 +20,16 @@ struct arena {
     uint64_t used_bytes;
 };
 
-static _Noreturn void boot_fail(const char *text) {
-    size_t size = 0;
-    while (text[size] != 0)
-        size++;
-    hal_console_write("boot: ", 6);
-    hal_console_write(text, size);
-    hal_console_write("\n", 1);
+/* Boot can only fail for want of memory. There may be no log yet. */
+static _Noreturn void boot_fail(void) {
+    static const char text[] = "boot: there is not enough memory\n";
+    hal_console_write(text, sizeof(text) - 1);
     hal_halt(1);
 }
 
-/* Everything that boot asks for can only fail for want of memory. */
 static void boot_expect(ax_result result) {
     if (result < 0)
-        boot_fail("there is not enough memory for the root task");
+        boot_fail();
 }
 
 static struct arena arena_find(const struct hal_boot *boot) {
@@ -50,7 +45,7 @@ static struct arena arena_find(const struct hal_boot *boot) {
 static void *arena_take(struct arena *arena, uint64_t size_bytes) {
     uint64_t start = align_up(arena->used_bytes, 64);
     if (size_bytes > arena->range.size_bytes || start > arena->range.size_bytes - size_bytes)
-        boot_fail("there is not enough memory for the kernel");
+        boot_fail();
     arena->used_bytes = start + size_bytes;
     return memset(hal_window(arena->range.base + start), 0, size_bytes);
 }

@@ -5,7 +5,6 @@
 #include "kernel.h"
 #include "process.h"
 #include "thread.h"
-#include "timer.h"
 #include "upcall.h"
 
 void kernel_lock(void) {
@@ -30,12 +29,6 @@ void kernel_unlock(void) {
         counters->lock_held_max_ns = held_ns;
     ASSERT(atomic_load_explicit(&kernel->lock, memory_order_relaxed) == hal_cpu_id() + 1);
     atomic_store_explicit(&kernel->lock, 0, memory_order_release);
-}
-
-void cpu_enter(struct cpu *cpu) {
-    kernel_lock();
-    cpu->online = true;
-    kernel_unlock();
 }
 
 /* ---- Prepare --------------------------------------------------------------------------------- */
@@ -94,7 +87,7 @@ static void enter_user(struct cpu *cpu) {
     thread->started_ns = hal_time_ns();
 }
 
-static void prepare(struct cpu *cpu) {
+void cpu_prepare(struct cpu *cpu) {
     cpu->kicked = false;
     work_run(WORK_PORTION);
     bool more_is_due = due_fire(cpu);
@@ -113,12 +106,6 @@ static void prepare(struct cpu *cpu) {
     deadline_update(cpu, at_latest_ns);
     if (cpu->current != NULL)
         enter_user(cpu);
-}
-
-void cpu_prepare(struct cpu *cpu) {
-    kernel_lock();
-    prepare(cpu);
-    kernel_unlock();
 }
 
 void cpu_run(struct cpu *cpu, struct hal_event *event) {
@@ -182,7 +169,7 @@ static uint64_t event_detail(const struct hal_event *event) {
     }
 }
 
-static void handle(struct cpu *cpu, const struct hal_event *event) {
+void cpu_handle(struct cpu *cpu, const struct hal_event *event) {
     kernel->counters.kernel_entries++;
     TRACE(AX_TRACE_ENTRY, event->kind, event_detail(event));
     if (cpu->current != NULL)
@@ -199,25 +186,19 @@ static void handle(struct cpu *cpu, const struct hal_event *event) {
     sched_leave(cpu);
 }
 
-void cpu_handle(struct cpu *cpu, const struct hal_event *event) {
-    kernel_lock();
-    handle(cpu, event);
-    kernel_unlock();
-}
-
 /* ---- The loop -------------------------------------------------------------------------------- */
 
 void core_cpu_main(void) {
     struct cpu *cpu = cpu_this();
-    cpu_enter(cpu);
-    cpu_prepare(cpu);
+    kernel_lock();
+    cpu->online = true;
     for (;;) {
         struct hal_event event;
+        cpu_prepare(cpu);
+        kernel_unlock();
         cpu_run(cpu, &event);
         kernel_lock();
-        handle(cpu, &event);
-        prepare(cpu);
-        kernel_unlock();
+        cpu_handle(cpu, &event);
     }
 }
 

@@ -13,14 +13,13 @@
 /* Boot (boot.c): builds the kernel from the boot data, with the root task ready; CPU 0. The lock is
  * not held. */
 void core_init(void);
-/* Takes part: the CPU is online from now on. Takes and releases the lock. */
-void cpu_enter(struct cpu *cpu);
 
-/* Chooses what the CPU does next: cpu->current, or idle if NULL. Takes and releases the lock. */
+/* Chooses what the CPU does next: cpu->current, or idle if NULL. Releases the lock meanwhile where
+ * it has to wait for other CPUs. */
 void cpu_prepare(struct cpu *cpu);
 /* Enters user mode, or waits; returns with the event. Without the lock. */
 void cpu_run(struct cpu *cpu, struct hal_event *event);
-/* Handles the event. Takes and releases the lock. */
+/* Handles the event. */
 void cpu_handle(struct cpu *cpu, const struct hal_event *event);
 
 /* The next step of the loop will not wait for an event: there is more to do. */

@@ -4,8 +4,6 @@
 #include <base/align.h>
 
 #include "calls.h"
-#include "handle.h"
-#include "kernel.h"
 #include "memory.h"
 #include "process.h"
 #include "thread.h"

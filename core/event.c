@@ -3,12 +3,10 @@
 
 #include "calls.h"
 #include "endpoint.h"
-#include "handle.h"
 #include "irq.h"
 #include "process.h"
 #include "queue.h"
 #include "thread.h"
-#include "timer.h"
 
 static ax_result object_create(struct account *account, uint64_t type, uint32_t signals,
                                struct object **object) {

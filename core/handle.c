@@ -167,18 +167,9 @@ static uint32_t table_first_empty(struct handle_table *table) {
     return index;
 }
 
-static ax_handle table_put(struct handle_table *table, uint32_t index, struct object *object,
-                           uint32_t rights) {
-    struct slot *slot = handle_slot(table, index);
-    ASSERT(slot != NULL && table->promised > 0);
-    table->promised--;
-    slot_fill(table, index, slot, object, rights);
-    return handle_of(index, slot);
-}
-
 ax_handle handle_put_promised(struct process *process, struct object *object, uint32_t rights) {
-    struct handle_table *table = &process->handles;
-    return table_put(table, table_first_empty(table), object, rights);
+    struct place place = {.process = process};
+    return place_put(&place, object, rights);
 }
 
 struct object *handle_take(struct process *process, ax_handle handle, uint32_t *rights) {
@@ -189,11 +180,11 @@ struct object *handle_take(struct process *process, ax_handle handle, uint32_t *
 }
 
 ax_result handle_close(struct process *process, ax_handle handle) {
-    if (handle_find(&process->handles, handle) == NULL)
+    struct slot *slot = handle_find(&process->handles, handle);
+    if (slot == NULL)
         return AX_ERR_HANDLE;
-    uint32_t rights;
-    struct object *object = handle_take(process, handle, &rights);
-    object_handle_unref(object, rights);
+    uint32_t rights = slot->rights;
+    object_handle_unref(slot_empty(&process->handles, handle & AX_HANDLE_INDEX_MASK, slot), rights);
     return AX_OK;
 }
 
@@ -276,9 +267,13 @@ ax_result place_decode(struct thread *thread, ax_place place, struct place *deco
 }
 
 ax_handle place_put(struct place *place, struct object *object, uint32_t rights) {
-    if (place->slot == 0)
-        return handle_put_promised(place->process, object, rights);
-    return table_put(&place->process->handles, place->slot, object, rights);
+    struct handle_table *table = &place->process->handles;
+    uint32_t index = place->slot != 0 ? place->slot : table_first_empty(table);
+    struct slot *slot = handle_slot(table, index);
+    ASSERT(slot != NULL);
+    handle_unpromise(place->process, 1);
+    slot_fill(table, index, slot, object, rights);
+    return handle_of(index, slot);
 }
 
 void place_cancel(struct place *place) {

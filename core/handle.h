@@ -11,13 +11,11 @@ struct slot {
     struct object *object; /* NULL: empty */
     uint32_t rights;       /* with AX_HANDLE_NOT_CLONED */
     uint16_t generation;
-    uint16_t reserved;
 };
 
 struct leaf {
     struct slot *slots; /* one frame; NULL: not there yet (named slots can make it out of order) */
     uint32_t used;
-    uint32_t reserved;
 };
 
 struct handle_table {

@@ -2,7 +2,6 @@
 #include <base/memory.h>
 
 #include "calls.h"
-#include "handle.h"
 #include "process.h"
 #include "thread.h"
 

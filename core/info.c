@@ -6,12 +6,10 @@
 #include "device.h"
 #include "endpoint.h"
 #include "frame.h"
-#include "handle.h"
 #include "memory.h"
 #include "process.h"
 #include "queue.h"
 #include "thread.h"
-#include "timer.h"
 
 static void info_memory(struct ax_object_info *info, const struct memory *memory, uint32_t rights) {
     info->memory.page_count = memory->page_count;
@@ -107,17 +105,13 @@ static void info_device(struct ax_object_info *info, const struct device *device
 }
 
 static void info_fill(struct ax_object_info *info, const struct object *object, uint32_t rights) {
-    bool inspect = (rights & AX_RIGHT_INSPECT) != 0;
+    if ((object->type == AX_TYPE_PROCESS || object->type == AX_TYPE_THREAD) &&
+        (rights & AX_RIGHT_INSPECT) == 0)
+        return;
     switch ((enum ax_type)object->type) {
     case AX_TYPE_MEMORY: info_memory(info, (const struct memory *)object, rights); break;
-    case AX_TYPE_PROCESS:
-        if (inspect)
-            info_process(info, (const struct process *)object);
-        break;
-    case AX_TYPE_THREAD:
-        if (inspect)
-            info_thread(info, (const struct thread *)object);
-        break;
+    case AX_TYPE_PROCESS: info_process(info, (const struct process *)object); break;
+    case AX_TYPE_THREAD: info_thread(info, (const struct thread *)object); break;
     case AX_TYPE_ACCOUNT: info_account(info, (const struct account *)object); break;
     case AX_TYPE_ENDPOINT: info_endpoint(info, (const struct endpoint *)object); break;
     case AX_TYPE_TIMER:

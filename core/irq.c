@@ -3,7 +3,6 @@
 
 #include "calls.h"
 #include "device.h"
-#include "handle.h"
 #include "kernel.h"
 #include "process.h"
 #include "thread.h"
@@ -28,11 +27,6 @@ bool irq_work(struct irq *irq, unsigned *portion) {
     return true;
 }
 
-/* The line is free, or its owner waits to be freed. */
-static bool irq_is_free(uint32_t line) {
-    return kernel->irqs[line] == NULL || kernel->irqs[line]->object.refs == 0;
-}
-
 ax_result sys_irq_create(struct thread *thread, const uint64_t arguments[5]) {
     struct device *device;
     TRY(device_lookup(thread, arguments[0], AX_DEVICE_IRQS, AX_RIGHT_WRITE, &device));
@@ -40,8 +34,8 @@ ax_result sys_irq_create(struct thread *thread, const uint64_t arguments[5]) {
         arguments[1] >= hal_boot()->irq_count)
         return AX_ERR_ARGUMENT;
     uint32_t line = (uint32_t)arguments[1];
-    if (!irq_is_free(line))
-        return AX_ERR_EXISTS;
+    if (kernel->irqs[line] != NULL && kernel->irqs[line]->object.refs != 0)
+        return AX_ERR_EXISTS; /* an owner with no refs only waits to be freed */
     struct place place;
     TRY(place_decode(thread, arguments[2], &place));
     struct irq *irq = NULL;

@@ -3,9 +3,7 @@
 
 #include <base/format.h>
 #include <base/hash.h>
-#include <base/memory.h>
 
-#include "call.h"
 #include "kernel.h"
 #include "thread.h"
 

@@ -4,10 +4,8 @@
 #include <base/memory.h>
 
 #include "endpoint.h"
-#include "heap.h"
 #include "kernel.h"
 #include "queue.h"
-#include "watch.h"
 
 void object_init(struct object *object, enum ax_type type, struct account *account) {
     object->type = (uint8_t)type;

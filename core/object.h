@@ -17,7 +17,6 @@
 struct object {
     uint8_t type;     /* enum ax_type */
     bool work_queued; /* on the work list; if refs is not 0 the list holds one of them */
-    uint16_t reserved;
     uint32_t refs;
     uint32_t handles;
     uint32_t signals;

@@ -5,9 +5,7 @@
 
 #include "calls.h"
 #include "handle.h"
-#include "heap.h"
 #include "kernel.h"
-#include "process.h"
 #include "thread.h"
 
 ax_result queue_make(struct account *account, struct object **made) {

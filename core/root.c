@@ -4,7 +4,6 @@
 #include <base/align.h>
 #include <base/memory.h>
 
-#include "handle.h"
 #include "kernel.h"
 #include "process.h"
 #include "thread.h"

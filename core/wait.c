@@ -2,22 +2,15 @@
 #include <base/memory.h>
 
 #include "calls.h"
-#include "handle.h"
-#include "heap.h"
 #include "kernel.h"
 #include "process.h"
 #include "queue.h"
 #include "thread.h"
 
-static struct watch *wait_watches(struct thread *thread, unsigned *count) {
-    *count = thread->wait_count > 0 ? thread->wait_count : 1;
-    return thread->wait_count > 0 ? thread->watches : &thread->watch;
-}
-
 /* Stops what was started, drops the refs held by it. */
 static void wait_stop(struct thread *thread) {
-    unsigned count;
-    struct watch *watches = wait_watches(thread, &count);
+    unsigned count = thread->wait_count > 0 ? thread->wait_count : 1;
+    struct watch *watches = thread->wait_count > 0 ? thread->watches : &thread->watch;
     for (unsigned i = 0; i < count; i++) {
         struct object *object = watches[i].object;
         if (object == NULL)

@@ -2,8 +2,6 @@
 #include "watch.h"
 
 #include "endpoint.h"
-#include "event.h"
-#include "object.h"
 #include "queue.h"
 
 ax_result watch_start(struct watch *watch, struct object *object, uint32_t mask,

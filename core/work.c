@@ -3,7 +3,6 @@
  */
 #include "object.h"
 
-#include "device.h"
 #include "event.h"
 #include "kernel.h"
 #include "watch.h"

@@ -137,8 +137,10 @@ void driver_start(const struct driver_config *wanted) {
     kernel->fast_ipc = !driver.config.slow_ipc;
     for (uint32_t cpu = 0; cpu < kernel->cpu_count; cpu++) {
         model_cpu_set(cpu);
-        cpu_enter(&kernel->cpus[cpu]);
+        kernel_lock();
+        kernel->cpus[cpu].online = true;
         cpu_prepare(&kernel->cpus[cpu]);
+        kernel_unlock();
     }
     model_cpu_set(0);
     driver_auto_settle();
@@ -162,8 +164,10 @@ void driver_step(uint32_t cpu) {
     struct hal_event event;
     model_cpu_set(cpu);
     cpu_run(&kernel->cpus[cpu], &event);
+    kernel_lock();
     cpu_handle(&kernel->cpus[cpu], &event);
     cpu_prepare(&kernel->cpus[cpu]);
+    kernel_unlock();
     model_cpu_set(before);
 }
 

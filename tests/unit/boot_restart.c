@@ -193,9 +193,13 @@ START_TEST(second_thread_dies_as_well) {
     struct hal_event event = {.kind = HAL_EVENT_FAULT};
     event.fault.fault = AX_FAULT_DIVIDE;
     model_cpu_set(1);
+    kernel_lock();
     cpu_handle(&kernel->cpus[1], &event);
+    kernel_unlock();
     ck_assert_ptr_null(kernel->cpus[1].current);
+    kernel_lock();
     cpu_prepare(&kernel->cpus[1]);
+    kernel_unlock();
     model_cpu_set(0);
     driver_settle();
     ck_assert_uint_eq(kernel->root.page->root_restarts, 1);

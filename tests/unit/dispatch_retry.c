@@ -91,10 +91,14 @@ START_TEST(pending_work_is_done_first) {
     ck_assert(work_is_pending());
     struct hal_event event = call_of(AX_CALL_ACCOUNT_CREATE, 0, 2 * SMALL_BYTES - 60000, 1);
     uint64_t restarts = kernel->counters.restarts;
+    kernel_lock();
     cpu_handle(&kernel->cpus[0], &event);
+    kernel_unlock();
     expect(driver_answer(other), DRIVER_RESTART);
     ck_assert_uint_eq(kernel->counters.restarts, restarts + 1);
+    kernel_lock();
     cpu_prepare(&kernel->cpus[0]);
+    kernel_unlock();
     driver_settle();
     ck_assert_int_gt(driver_answer(other), 0);
     machine_stop();
@@ -118,7 +122,9 @@ START_TEST(waiting_frames_count) {
     for (; kernel->frames.free_count > 0; page++)
         ck_assert_ptr_nonnull(driver_touch(here, 0x500000 + page * AX_PAGE_SIZE, AX_PROT_WRITE));
     struct hal_event unmap = call_of(AX_CALL_MEMORY_UNMAP, 0, 0x500000, 8 * AX_PAGE_SIZE);
+    kernel_lock();
     cpu_handle(&kernel->cpus[0], &unmap);
+    kernel_unlock();
     ck_assert_uint_gt(kernel->frames.waiting_count, 0);
     model_cpu_set(1);
     struct hal_event make = call_of(AX_CALL_MEMORY_CREATE, 4, AX_MEMORY_CONTIGUOUS, 0);
@@ -127,11 +133,17 @@ START_TEST(waiting_frames_count) {
         work_run(WORK_PORTION);
         kernel_unlock();
     }
+    kernel_lock();
     cpu_handle(&kernel->cpus[1], &make);
+    kernel_unlock();
     expect(driver_answer(there), DRIVER_RESTART);
+    kernel_lock();
     cpu_prepare(&kernel->cpus[1]);
+    kernel_unlock();
     model_cpu_set(0);
+    kernel_lock();
     cpu_prepare(&kernel->cpus[0]);
+    kernel_unlock();
     driver_settle();
     ck_assert_int_gt(driver_answer(there), 0);
     machine_stop();
@@ -223,11 +235,15 @@ START_TEST(patience_ends) {
         busy[i] = driver_process();
     struct hal_event event = call_of(AX_CALL_ACCOUNT_CREATE, 0, SMALL_BYTES, 1);
     keep_busy();
+    kernel_lock();
     cpu_handle(&kernel->cpus[0], &event);
+    kernel_unlock();
     expect(driver_answer(thread), DRIVER_RESTART);
     unsigned steps = 0;
     while (driver_answer(thread) == DRIVER_RESTART) {
+        kernel_lock();
         cpu_prepare(&kernel->cpus[0]);
+        kernel_unlock();
         keep_busy();
         thread->patience -= thread->patience > 10 ? 10 : 0; /* it would take long */
         steps++;

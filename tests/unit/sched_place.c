@@ -284,12 +284,16 @@ static void call_handled(const struct service *service) {
     struct cpu *cpu = service->client->cpu;
     ck_assert(runs(service->client));
     model_cpu_set(cpu->id);
+    kernel_lock();
     cpu_handle(cpu, &event);
+    kernel_unlock();
     ck_assert_ptr_eq(cpu->next, service->server);
 }
 
 static void prepare_now(struct cpu *cpu) {
+    kernel_lock();
     cpu_prepare(cpu);
+    kernel_unlock();
     model_cpu_set(0);
     driver_settle();
 }

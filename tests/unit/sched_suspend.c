@@ -162,9 +162,13 @@ START_TEST(event_of_an_ended_thread_is_dropped) {
     ck_assert_uint_eq(object->signals, 0);
     model_cpu_set(1);
     uint64_t calls = kernel->counters.kernel_calls;
+    kernel_lock();
     cpu_handle(&kernel->cpus[1], &call);
+    kernel_unlock();
     ck_assert_uint_eq(kernel->counters.kernel_calls, calls);
+    kernel_lock();
     cpu_prepare(&kernel->cpus[1]);
+    kernel_unlock();
     model_cpu_set(0);
     machine_stop();
 }
