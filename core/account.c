@@ -43,16 +43,14 @@ void account_uncharge(struct account *account, uint64_t bytes, uint64_t objects)
 
 /* The last ref is gone, but the account lives on until the last charge is: account_uncharge puts it
  * on the work list once more then. */
-bool account_work(struct account *account, unsigned *portion) {
-    (void)portion;
-    if (account->object.refs != 0 || account_is_used(account))
-        return true;
+void account_free(struct account *account) {
+    if (account_is_used(account))
+        return;
     struct account *parent = account->parent;
     ASSERT(parent != NULL);
     parent->limit_bytes += account->limit_bytes;
     parent->limit_objects += account->limit_objects;
     object_free(&account->object, sizeof(*account));
-    return true;
 }
 
 ax_result account_make(struct account *parent, uint64_t bytes, uint64_t objects,

@@ -36,19 +36,17 @@ void device_quarantine(struct device *device, struct memory *memory) {
     object_unref(&device->object);
 }
 
-bool device_work(struct device *device, unsigned *portion) {
-    (void)portion;
+void device_free(struct device *device) {
     struct device *parent = device->parent;
     if (!list_is_empty(&device->quarantine)) {
         if (parent == NULL)
-            return true;
+            return;
         list_splice(&parent->quarantine, &device->quarantine);
         parent->quarantined_pages += device->quarantined_pages;
     }
     if (parent != NULL)
         object_unref(&parent->object);
     object_free(&device->object, sizeof(*device));
-    return true;
 }
 
 ax_result device_lookup(struct thread *thread, uint64_t handle, enum ax_device_kind kind,

@@ -17,14 +17,12 @@ void irq_ack(struct irq *irq) {
     hal_irq_unmask(irq->line);
 }
 
-bool irq_work(struct irq *irq, unsigned *portion) {
-    (void)portion;
+void irq_free(struct irq *irq) {
     if (kernel->irqs[irq->line] == irq) {
         hal_irq_mask(irq->line);
         kernel->irqs[irq->line] = NULL;
     }
     object_free(&irq->object, sizeof(*irq));
-    return true;
 }
 
 ax_result sys_irq_create(struct thread *thread, const uint64_t arguments[5]) {

@@ -78,22 +78,26 @@ bool work_run(unsigned portion);
 bool work_is_pending(void);
 
 /*
- * Each type's work function: does up to *portion units, takes them off, and answers whether it is
- * done. Called with refs 0 when the object is to be freed: then the function, when done, has given
- * back the object's memory as well. Those of processes, endpoints and queues are also called while
- * refs is not 0, whenever the object was put on the work list.
+ * The work function of a type with much to give back: does up to *portion units, takes them off,
+ * and answers whether it is done. Called with refs 0 when the object is to be freed: then the
+ * function, when done, has given back the object's memory as well. Those of processes, endpoints
+ * and queues are also called while refs is not 0, whenever the object was put on the work list.
  */
 bool process_work(struct process *process, unsigned *portion);
-bool thread_work(struct thread *thread, unsigned *portion);
 bool endpoint_work(struct endpoint *endpoint, unsigned *portion);
-bool session_work(struct session *session, unsigned *portion);
-bool reply_work(struct reply *reply, unsigned *portion);
 bool memory_work(struct memory *memory, unsigned *portion);
-bool timer_work(struct timer *timer, unsigned *portion);
-bool irq_work(struct irq *irq, unsigned *portion);
 bool queue_work(struct queue *queue, unsigned *portion);
-bool device_work(struct device *device, unsigned *portion);
-bool account_work(struct account *account, unsigned *portion);
+
+/* Frees, refs being 0, an object that is given back in one step. */
+void thread_free(struct thread *thread);
+void session_free(struct session *session);
+void reply_free(struct reply *reply);
+void timer_free(struct timer *timer);
+void irq_free(struct irq *irq);
+/* Or leaves it as it is: a device made at boot whose quarantine nobody can empty; an account until
+ * its last charge is gone (then it is put on the work list once more). */
+void device_free(struct device *device);
+void account_free(struct account *account);
 
 /* What a type does when its last handle, or last handle with a right that counts, is gone. */
 void session_unhandled(struct session *session);

@@ -11,11 +11,9 @@
 #include "process.h"
 #include "thread.h"
 
-bool reply_work(struct reply *reply, unsigned *portion) {
-    ASSERT(reply->object.refs == 0 && reply->holder == NULL);
-    (void)portion;
+void reply_free(struct reply *reply) {
+    ASSERT(reply->holder == NULL);
     object_free(&reply->object, sizeof(*reply));
-    return true;
 }
 
 /* ---- Delivery -------------------------------------------------------------------------------- */

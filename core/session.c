@@ -59,12 +59,10 @@ void session_forget(struct session *session) {
     object_unref(&session->object);
 }
 
-bool session_work(struct session *session, unsigned *portion) {
-    ASSERT(session->object.refs == 0 && session->state == SESSION_ENDED && session->calls == 0);
-    (void)portion;
+void session_free(struct session *session) {
+    ASSERT(session->state == SESSION_ENDED && session->calls == 0);
     object_unref(&session->endpoint->object);
     object_free(&session->object, sizeof(*session));
-    return true;
 }
 
 /* An endpoint of the caller's that it may make and manage sessions of. */

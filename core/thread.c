@@ -284,14 +284,12 @@ void thread_release(struct thread *thread) {
     object_unref(&thread->object);
 }
 
-bool thread_work(struct thread *thread, unsigned *portion) {
+void thread_free(struct thread *thread) {
     struct process *process = thread->process;
-    ASSERT(thread->object.refs == 0 && thread->state == THREAD_ENDED && thread->page == NULL);
-    (void)portion;
+    ASSERT(thread->state == THREAD_ENDED && thread->page == NULL);
     kernel->counters.threads--;
     object_unref(&thread->call.reply->object);
     heap_free(thread->object.account, thread->user.vector, hal_boot()->vector_bytes);
     object_free(&thread->object, sizeof(*thread));
     object_unref(&process->object);
-    return true;
 }

@@ -65,11 +65,9 @@ ax_result timer_make(struct account *account, struct object **made) {
     return AX_OK;
 }
 
-bool timer_work(struct timer *timer, unsigned *portion) {
-    (void)portion;
+void timer_free(struct timer *timer) {
     due_disarm(&timer->due);
     object_free(&timer->object, sizeof(*timer));
-    return true;
 }
 
 ax_result sys_timer_set(struct thread *thread, const uint64_t arguments[5]) {

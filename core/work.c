@@ -23,21 +23,20 @@ bool work_is_pending(void) {
 static bool work_call(struct object *object, unsigned *portion) {
     switch ((enum ax_type)object->type) {
     case AX_TYPE_PROCESS: return process_work((struct process *)object, portion);
-    case AX_TYPE_ACCOUNT: return account_work((struct account *)object, portion);
-    case AX_TYPE_THREAD: return thread_work((struct thread *)object, portion);
+    case AX_TYPE_ACCOUNT: account_free((struct account *)object); break;
+    case AX_TYPE_THREAD: thread_free((struct thread *)object); break;
     case AX_TYPE_ENDPOINT: return endpoint_work((struct endpoint *)object, portion);
-    case AX_TYPE_SESSION: return session_work((struct session *)object, portion);
-    case AX_TYPE_REPLY: return reply_work((struct reply *)object, portion);
+    case AX_TYPE_SESSION: session_free((struct session *)object); break;
+    case AX_TYPE_REPLY: reply_free((struct reply *)object); break;
     case AX_TYPE_MEMORY: return memory_work((struct memory *)object, portion);
-    case AX_TYPE_EVENT: object_free(object, sizeof(struct event)); return true;
-    case AX_TYPE_TIMER: return timer_work((struct timer *)object, portion);
-    case AX_TYPE_IRQ: return irq_work((struct irq *)object, portion);
+    case AX_TYPE_EVENT: object_free(object, sizeof(struct event)); break;
+    case AX_TYPE_TIMER: timer_free((struct timer *)object); break;
+    case AX_TYPE_IRQ: irq_free((struct irq *)object); break;
     case AX_TYPE_QUEUE: return queue_work((struct queue *)object, portion);
-    case AX_TYPE_DEVICE: return device_work((struct device *)object, portion);
+    case AX_TYPE_DEVICE: device_free((struct device *)object); break;
     case AX_TYPE_NONE:
-    case AX_TYPE_COUNT: break;
+    case AX_TYPE_COUNT: ASSERT(false);
     }
-    ASSERT(false);
     return true;
 }
 
