@@ -195,7 +195,7 @@ static void current_drop(struct cpu *cpu) {
     struct process *process = thread->process;
     cpu->current = NULL;
     thread->on_cpu = false;
-    ASSERT(thread->cpu == cpu && process->running > 0);
+    ASSERT(process->running > 0);
     process->running--;
     object_ref(&process->object);
     if (thread->state == THREAD_ENDED)
