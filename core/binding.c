@@ -53,14 +53,11 @@ static ax_result binding_make(struct endpoint *endpoint, struct object *object, 
                               uint64_t cookie, struct account *account) {
     if (endpoint->binding_count == BINDINGS_MAX)
         return AX_ERR_LIMIT;
+    TRY(watch_check(object, 1));
     void *memory;
     TRY(heap_alloc(account, sizeof(struct binding), &memory));
     struct binding *binding = memory;
-    ax_result result = watch_start(&binding->watch, object, mask, WATCH_BINDING, binding);
-    if (result != AX_OK) {
-        heap_free(account, binding, sizeof(*binding));
-        return result;
-    }
+    watch_start(&binding->watch, object, mask, WATCH_BINDING, binding);
     object_ref(object);
     object->binding = binding;
     binding->endpoint = endpoint;

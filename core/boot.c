@@ -110,10 +110,7 @@ static void frames_make(struct arena *arena, const struct hal_boot *boot) {
 }
 
 static void root_account_make(void) {
-    void *cell;
-    boot_expect(heap_alloc(NULL, sizeof(struct account), &cell));
-    kernel->root_account = cell;
-    object_init(&kernel->root_account->object, AX_TYPE_ACCOUNT, NULL);
+    boot_expect(object_make(AX_TYPE_ACCOUNT, NULL, sizeof(struct account), &kernel->root_account));
     kernel->root_account->limit_objects = UINT64_MAX;
 }
 
@@ -143,9 +140,7 @@ static void device_give(enum ax_root_handle index, enum ax_device_kind kind, uin
 /* The second module's frames become those of a memory object. */
 static void image_give(const struct hal_boot *boot) {
     struct memory *memory;
-    struct hal_range range = {0};
-    if (boot->module_count > 1)
-        range = boot->modules[1];
+    struct hal_range range = boot->module_count > 1 ? boot->modules[1] : (struct hal_range){0};
     uint64_t page_count = range.size_bytes / AX_PAGE_SIZE;
     boot_expect(memory_make(kernel->root_account, page_count, &memory));
     kernel->root_account->limit_bytes += range.size_bytes;

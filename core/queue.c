@@ -84,8 +84,7 @@ static struct member *member_find(struct queue *queue, uint64_t cookie) {
 /* Recurses into members that are queues: at most AX_QUEUE_NESTING_MAX deep. */
 void queue_refresh(struct queue *queue, unsigned *portion) {
     struct list *first;
-    while (*portion > 0 && (first = list_first(&queue->ready)) != NULL) {
-        --*portion;
+    while ((first = list_first(&queue->ready)) != NULL && portion_take(portion)) {
         struct member *member = list_entry(first, struct member, ready);
         if (member_signals(member, portion) != 0)
             return;
@@ -96,12 +95,11 @@ void queue_refresh(struct queue *queue, unsigned *portion) {
 /* Takes up to `max` events into the page's buffer; how many. */
 static unsigned queue_collect(struct queue *queue, struct ax_thread_page *page, unsigned max,
                               unsigned *portion) {
-    struct list kept; /* levels, to go behind all others */
-    list_init(&kept);
     unsigned count = 0;
-    struct list *first;
-    while (count < max && (first = list_first(&queue->ready)) != NULL && portion_take(portion)) {
-        struct member *member = list_entry(first, struct member, ready);
+    for (uint64_t left = queue->ready_count; left > 0 && count < max; left--) {
+        if (!portion_take(portion))
+            break;
+        struct member *member = list_entry(list_first(&queue->ready), struct member, ready);
         struct ax_queue_event event = {.cookie = member->cookie,
                                        .signals = member_signals(member, portion)};
         if (event.signals == 0) {
@@ -112,12 +110,11 @@ static unsigned queue_collect(struct queue *queue, struct ax_thread_page *page, 
         if ((member->mode & (AX_QUEUE_EDGE | AX_QUEUE_ONCE)) != 0) {
             member->silent = (member->mode & AX_QUEUE_ONCE) != 0;
             member_unready(member);
-        } else {
+        } else { /* a level: behind all others */
             list_remove(&member->ready);
-            list_append(&kept, &member->ready);
+            list_append(&queue->ready, &member->ready);
         }
     }
-    list_splice(&queue->ready, &kept);
     return count;
 }
 
@@ -249,16 +246,14 @@ static ax_result queue_add(struct queue *queue, struct object *object, uint32_t 
         return AX_ERR_ARGUMENT;
     if (member_find(queue, cookie) != NULL)
         return AX_ERR_EXISTS;
-    TRY(is_queue ? queue_check_nesting(queue, (struct queue *)object) : AX_OK);
+    if (is_queue)
+        TRY(queue_check_nesting(queue, (struct queue *)object));
+    TRY(watch_check(object, 1));
     void *memory;
     TRY(heap_alloc(queue->object.account, sizeof(struct member), &memory));
     struct member *member = memory;
     member->watch.exclusive = exclusive;
-    ax_result result = watch_start(&member->watch, object, mask, WATCH_QUEUE, member);
-    if (result != AX_OK) {
-        heap_free(queue->object.account, member, sizeof(*member));
-        return result;
-    }
+    watch_start(&member->watch, object, mask, WATCH_QUEUE, member);
     member->queue = queue;
     member->cookie = cookie;
     member->mode = mode;

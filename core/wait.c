@@ -23,11 +23,10 @@ static void wait_stop(struct thread *thread) {
     thread->wait_count = 0;
 }
 
-static ax_result wait_start(struct watch *watch, struct object *object, uint32_t mask,
-                            struct thread *thread) {
-    TRY(watch_start(watch, object, mask, WATCH_THREAD, thread));
+static void wait_start(struct watch *watch, struct object *object, uint32_t mask,
+                       struct thread *thread) {
+    watch_start(watch, object, mask, WATCH_THREAD, thread);
     object_ref(object);
-    return AX_OK;
 }
 
 static void wait_write_seen(struct thread *thread, unsigned index, uint32_t seen) {
@@ -73,7 +72,8 @@ ax_result sys_object_wait(struct thread *thread, const uint64_t arguments[5]) {
     if (seen != 0)
         return seen;
     TRY(wait_check(thread, deadline_ns));
-    TRY(wait_start(&thread->watch, object, (uint32_t)mask, thread));
+    TRY(watch_check(object, 1));
+    wait_start(&thread->watch, object, (uint32_t)mask, thread);
     return thread_block(thread, BLOCK_WAIT, deadline_ns);
 }
 
@@ -116,17 +116,14 @@ static unsigned wait_find(struct thread *thread, const struct wait_set *set) {
 }
 
 static ax_result wait_start_all(struct thread *thread, const struct wait_set *set) {
+    for (unsigned i = 0; i < set->count; i++)
+        TRY(watch_check(set->objects[i], set->count)); /* it may be there more than once */
     void *memory;
     TRY(heap_alloc(thread->process->account, set->count * sizeof(struct watch), &memory));
     thread->watches = memory;
     thread->wait_count = set->count;
-    for (unsigned i = 0; i < set->count; i++) {
-        ax_result result = wait_start(&thread->watches[i], set->objects[i], set->masks[i], thread);
-        if (result != AX_OK) {
-            wait_stop(thread);
-            return result;
-        }
-    }
+    for (unsigned i = 0; i < set->count; i++)
+        wait_start(&thread->watches[i], set->objects[i], set->masks[i], thread);
     return AX_OK;
 }
 

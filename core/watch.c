@@ -4,11 +4,13 @@
 #include "endpoint.h"
 #include "queue.h"
 
-ax_result watch_start(struct watch *watch, struct object *object, uint32_t mask,
-                      enum watch_kind kind, void *owner) {
-    ASSERT(watch->object == NULL);
-    if (object->watch_count == WATCH_MAX)
-        return AX_ERR_LIMIT;
+ax_result watch_check(const struct object *object, unsigned count) {
+    return object->watch_count + count > WATCH_MAX ? AX_ERR_LIMIT : AX_OK;
+}
+
+void watch_start(struct watch *watch, struct object *object, uint32_t mask, enum watch_kind kind,
+                 void *owner) {
+    ASSERT(watch->object == NULL && object->watch_count < WATCH_MAX);
     watch->object = object;
     watch->mask = mask;
     watch->kind = (uint8_t)kind;
@@ -16,7 +18,6 @@ ax_result watch_start(struct watch *watch, struct object *object, uint32_t mask,
     list_init(&watch->in_object);
     list_append(&object->watches, &watch->in_object);
     object->watch_count++;
-    return AX_OK;
 }
 
 void watch_stop(struct watch *watch) {

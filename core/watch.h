@@ -23,9 +23,11 @@ struct watch {
     void *owner;    /* struct thread, struct member, struct binding */
 };
 
-/* Starts watching. LIMIT: the object has WATCH_MAX watches. Takes no ref: its owner decides. */
-MUST_USE ax_result watch_start(struct watch *watch, struct object *object, uint32_t mask,
-                               enum watch_kind kind, void *owner);
+/* Has the object room for so many watches more? LIMIT: no. */
+MUST_USE ax_result watch_check(const struct object *object, unsigned count);
+/* Starts watching; there is room. Takes no ref: its owner decides. */
+void watch_start(struct watch *watch, struct object *object, uint32_t mask, enum watch_kind kind,
+                 void *owner);
 void watch_stop(struct watch *watch);
 
 /*
