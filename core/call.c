@@ -56,11 +56,15 @@ void call_unqueue(struct call *call) {
     call->state = CALL_IDLE;
 }
 
-void call_reposition(struct call *call) {
-    call_unqueue(call);
-    call->priority = call_thread(call)->priority;
-    call->state = CALL_QUEUED;
-    call_insert(call);
+void call_reposition(struct call *call, uint8_t priority) {
+    bool queued = call->state == CALL_QUEUED;
+    if (queued)
+        call_unqueue(call);
+    call->priority = priority;
+    if (queued) {
+        call->state = CALL_QUEUED;
+        call_insert(call);
+    }
 }
 
 void call_queue(struct call *call) {
@@ -128,12 +132,21 @@ void call_abandon(struct thread *thread) {
     object_unref(&endpoint->object);
 }
 
-/* A server of the holder's that waits in receive is told at once; else the next receive tells. */
+/* Of the holder's threads one that receives is told at once, those of the call's own endpoint
+ * first; else the next to receive is. */
 static void call_tell_holder(struct call *call) {
     struct endpoint *endpoint = call->session->endpoint;
-    list_append(&call->reply->holder->interrupts, &call->in_interrupts);
+    struct process *holder = call->reply->holder;
+    struct thread *thread;
+    list_append(&holder->interrupts, &call->in_interrupts);
     endpoint->interrupt_count++;
     endpoint_deliver(endpoint);
+    list_for_each (thread, &holder->threads, in_process) {
+        if (thread->block == BLOCK_RECEIVE && !list_is_empty(&holder->interrupts)) {
+            endpoint_deliver(thread->endpoint);
+            break;
+        }
+    }
 }
 
 void call_ask_early(struct thread *thread, enum ax_error error) {

@@ -32,7 +32,8 @@ struct call {
     bool forwarded;        /* a server has received it and passed it on */
     bool interrupted;      /* an early answer has been asked for */
     uint8_t deaths;        /* instances that died serving it */
-    uint8_t priority;      /* its place in the queue: the caller's effective priority */
+    uint8_t priority; /* the caller's effective priority: its place in the queue, and what servers
+                         inherit */
     uint8_t handle_count;
     uint8_t accept;          /* handles accepted in the answer; promised in the caller's table */
     struct session *session; /* holds a ref, counted in session->calls; NULL when IDLE */
@@ -102,8 +103,8 @@ int call_compare(const struct tree_node *a, const struct tree_node *b);
 /* The first queued call that no instance has received before, or NULL. */
 struct call *call_first_fresh(const struct tree *calls);
 
-/* The caller's effective priority changed while QUEUED. */
-void call_reposition(struct call *call);
+/* The caller's effective priority is another one: while QUEUED the call changes its place. */
+void call_reposition(struct call *call, uint8_t priority);
 
 /* ---- The receiver's side (reply.c) ----------------------------------------------------------- */
 

@@ -10,118 +10,125 @@
 /* How many threads one change, or one search, looks at: what lies beyond keeps what it had. */
 #define VISITS_MAX 128
 
+/* Threads, each once. */
+struct visits {
+    struct thread *threads[VISITS_MAX];
+    unsigned count;
+};
+
+/* False: there are too many. */
+static bool visits_add(struct visits *visits, struct thread *thread) {
+    for (unsigned i = 0; i < visits->count; i++) {
+        if (visits->threads[i] == thread)
+            return true;
+    }
+    if (visits->count == VISITS_MAX)
+        return false;
+    visits->threads[visits->count++] = thread;
+    return true;
+}
+
+static bool visits_add_members(struct visits *visits, const struct endpoint *endpoint) {
+    struct thread *member;
+    list_for_each (member, &endpoint->members, in_members) {
+        if (!visits_add(visits, member))
+            return false;
+    }
+    return true;
+}
+
+/* ---- Inheritance ----------------------------------------------------------------------------- */
+
 static uint8_t queued_priority(const struct endpoint *endpoint) {
-    uint8_t best = 0;
     struct tree_node *first = tree_first(&endpoint->calls);
     const struct call *fresh = call_first_fresh(&endpoint->calls);
-    if (first != NULL)
-        best = container_of(first, struct call, node)->priority;
-    if (fresh != NULL && fresh->priority > best)
-        best = fresh->priority;
-    return best;
+    uint8_t best = first != NULL ? container_of(first, struct call, node)->priority : 0;
+    return fresh != NULL && fresh->priority > best ? fresh->priority : best;
 }
 
 /* The highest of its own, of the call it serves, and, when nobody receives, of the calls waiting.
  */
 static uint8_t priority_of(const struct thread *thread) {
-    uint8_t priority = thread->base_priority;
-    if (thread->serving != NULL && thread->serving->caller != NULL &&
-        thread->serving->caller->priority > priority)
-        priority = thread->serving->caller->priority;
     const struct endpoint *endpoint = thread->endpoint;
-    if (endpoint != NULL && list_is_empty(&endpoint->receivers)) {
-        uint8_t queued = queued_priority(endpoint);
-        if (queued > priority)
-            priority = queued;
-    }
-    return priority;
+    uint8_t priority = thread->base_priority;
+    uint8_t other = 0;
+    if (thread->serving != NULL && thread->serving->caller != NULL)
+        other = thread->serving->caller->call.priority;
+    if (other > priority)
+        priority = other;
+    if (endpoint != NULL && list_is_empty(&endpoint->receivers))
+        other = queued_priority(endpoint);
+    return other > priority ? other : priority;
 }
 
-static void update_members(struct endpoint *endpoint, unsigned depth, unsigned *visits);
-
-/* The thread has another priority, and whoever works for it gets it too. */
-// NOLINTNEXTLINE(misc-no-recursion): INHERIT_DEPTH deep at most
-static void update(struct thread *thread, uint8_t priority, unsigned depth, unsigned *visits) {
-    while (priority != thread->priority) {
-        sched_set_priority(thread, priority);
-        struct call *call = &thread->call;
-        if (call->state == CALL_QUEUED) {
-            call_reposition(call);
-            update_members(call->session->endpoint, depth, visits);
-            return;
-        }
-        thread = call->state == CALL_RECEIVED ? call->reply->server : NULL;
-        if (thread == NULL || depth == INHERIT_DEPTH || *visits == 0)
-            return;
-        --*visits;
-        depth++;
-        priority = priority_of(thread);
+/* Those who work for these threads, and so inherit from them. */
+static void visits_add_heirs(struct visits *heirs) {
+    for (unsigned i = 0; i < heirs->count; i++) {
+        const struct call *call = &heirs->threads[i]->call;
+        if (call->state == CALL_QUEUED)
+            (void)visits_add_members(heirs, call->session->endpoint);
+        else if (call->state == CALL_RECEIVED && call->reply->server != NULL)
+            (void)visits_add(heirs, call->reply->server);
     }
 }
 
-// NOLINTNEXTLINE(misc-no-recursion): INHERIT_DEPTH deep at most
-static void update_members(struct endpoint *endpoint, unsigned depth, unsigned *visits) {
-    struct thread *member;
-    list_for_each (member, &endpoint->members, in_members) {
-        if (depth == INHERIT_DEPTH || *visits == 0)
-            return;
-        --*visits;
-        update(member, priority_of(member), depth + 1, visits);
-    }
+static bool call_set_priority(struct call *call, uint8_t priority) {
+    if (call->state == CALL_IDLE || call->priority == priority)
+        return false;
+    call_reposition(call, priority);
+    return true;
 }
 
 /*
  * What a thread has inherited may come back to it through others that work for it (it may wait at
- * an endpoint that it receives from itself), and would then stay for ever. So it is put back to
- * its own first, and then inherits anew.
+ * an endpoint that it receives from itself), and would then stay for ever. So all of them are put
+ * back to their own, and then inherit anew.
  */
+static void visits_inherit(struct visits *heirs) {
+    bool again = true;
+    visits_add_heirs(heirs);
+    for (unsigned i = 0; i < heirs->count; i++)
+        (void)call_set_priority(&heirs->threads[i]->call, heirs->threads[i]->base_priority);
+    for (unsigned pass = 0; again && pass < INHERIT_DEPTH; pass++) {
+        again = false;
+        for (unsigned i = 0; i < heirs->count; i++)
+            again |= call_set_priority(&heirs->threads[i]->call, priority_of(heirs->threads[i]));
+    }
+    for (unsigned i = 0; i < heirs->count; i++) {
+        uint8_t priority = priority_of(heirs->threads[i]);
+        if (priority != heirs->threads[i]->priority)
+            sched_set_priority(heirs->threads[i], priority);
+    }
+}
+
 void priority_update(struct thread *thread) {
-    unsigned visits = VISITS_MAX;
-    if (thread->state == THREAD_ENDED)
+    struct visits heirs;
+    if (thread->state == THREAD_ENDED ||
+        (thread->priority == thread->base_priority && priority_of(thread) == thread->priority))
         return;
-    if (priority_of(thread) <= thread->priority)
-        update(thread, thread->base_priority, 0, &visits);
-    update(thread, priority_of(thread), 0, &visits);
+    heirs.threads[0] = thread;
+    heirs.count = 1;
+    visits_inherit(&heirs);
 }
 
 void priority_update_members(struct endpoint *endpoint) {
+    struct visits heirs;
     struct thread *member;
+    heirs.count = 0;
     list_for_each (member, &endpoint->members, in_members) {
         if (member->priority != member->base_priority || priority_of(member) != member->priority)
-            priority_update(member);
+            (void)visits_add(&heirs, member);
     }
+    if (heirs.count > 0)
+        visits_inherit(&heirs);
 }
 
 /* ---- Cycles ---------------------------------------------------------------------------------- */
 
-/* Threads of which one would have to go on; each is looked at once. */
-struct waiting {
-    const struct thread *threads[VISITS_MAX];
-    unsigned count;
-};
-
-/* False: there are too many to know. */
-static bool waiting_add(struct waiting *waiting, const struct thread *thread) {
-    for (unsigned i = 0; i < waiting->count; i++) {
-        if (waiting->threads[i] == thread)
-            return true;
-    }
-    if (waiting->count == VISITS_MAX)
-        return false;
-    waiting->threads[waiting->count++] = thread;
-    return true;
-}
-
 /* Adds those who could take a call there; false: one of them may be free, or is still to come. */
-static bool waiting_add_members(struct waiting *waiting, const struct endpoint *endpoint) {
-    const struct thread *member;
-    if (list_is_empty(&endpoint->members) || !list_is_empty(&endpoint->receivers))
-        return false;
-    list_for_each (member, &endpoint->members, in_members) {
-        if (!waiting_add(waiting, member))
-            return false;
-    }
-    return true;
+static bool waiting_add_members(struct visits *waiting, const struct endpoint *endpoint) {
+    return !list_is_empty(&endpoint->members) && list_is_empty(&endpoint->receivers) &&
+           visits_add_members(waiting, endpoint);
 }
 
 /*
@@ -129,7 +136,7 @@ static bool waiting_add_members(struct waiting *waiting, const struct endpoint *
  * does. Any one thread of an endpoint will do, so all that is reachable is looked at.
  */
 bool priority_would_deadlock(struct thread *thread, struct endpoint *endpoint) {
-    struct waiting waiting;
+    struct visits waiting;
     waiting.threads[0] = thread;
     waiting.count = 1;
     if (!waiting_add_members(&waiting, endpoint))
@@ -140,7 +147,7 @@ bool priority_would_deadlock(struct thread *thread, struct endpoint *endpoint) {
         if (call->state == CALL_QUEUED)
             waits = waiting_add_members(&waiting, call->session->endpoint);
         else if (call->state == CALL_RECEIVED && call->reply->server != NULL)
-            waits = waiting_add(&waiting, call->reply->server);
+            waits = visits_add(&waiting, call->reply->server);
         if (!waits)
             return false;
     }

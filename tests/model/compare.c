@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the kernel and the reference must be alike. */
+#include <base/format.h>
+
 #include "endpoint.h"
 #include "world.h"
 
@@ -85,6 +87,26 @@ static void compare_message(int index) {
                     wanted->flags);
 }
 
+/* Who waits for whom, in the reference. */
+static const char *describe(void) {
+    static char text[4096];
+    size_t used = 0;
+    for (int t = 0; t < THREADS; t++) {
+        const struct ref_thread *it = &ref.threads[t];
+        if (it->state == REF_NONE || it->state == REF_GONE)
+            continue;
+        const struct thread *thread = it->core;
+        used += format(text + used, sizeof(text) - used,
+                       "\n  thread %d: priority %u (%d), state %u, receives from %d, serves %d", t,
+                       thread->priority, it->priority, it->state, it->endpoint, it->serving);
+        if (it->state == REF_CALLS)
+            used += format(text + used, sizeof(text) - used, "; its call is %s at %d, server %d",
+                           it->call.queued ? "queued" : "received",
+                           ref.objects[it->call.session].of, it->call.server);
+    }
+    return text;
+}
+
 static void compare_thread(int index) {
     static const uint8_t blocks[] = {[REF_CALLS] = BLOCK_CALL,
                                      [REF_RECEIVES] = BLOCK_RECEIVE,
@@ -106,13 +128,8 @@ static void compare_thread(int index) {
                     thread->state, thread->block);
     }
     if (thread->priority != it->priority)
-        driver_fail(
-            "thread %d has priority %u, not %d; it serves %d (in the kernel %s), receives from "
-            "%d with %d receivers (in the kernel %llu queued)",
-            index, thread->priority, it->priority, it->serving,
-            thread->serving != NULL ? "something" : "nothing", it->endpoint,
-            it->endpoint >= 0 ? ref.objects[it->endpoint].receiver_count : 0,
-            thread->endpoint != NULL ? (unsigned long long)thread->endpoint->queued_count : 0);
+        driver_fail("thread %d has priority %u, not %d%s", index, thread->priority, it->priority,
+                    describe());
     if (thread->interrupted != it->interrupted)
         driver_fail("thread %d: interrupted is %d", index, thread->interrupted);
     compare_message(index);

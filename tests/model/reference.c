@@ -300,6 +300,13 @@ void ref_call_ask_early(int caller, ax_result error) {
     struct ref_process *holder = &ref.processes[call->holder];
     holder->interrupts[holder->interrupt_count++] = caller;
     ref_deliver(ref.objects[call->session].of);
+    for (int t = 0; t < THREADS; t++) { /* or whoever of that process receives */
+        if (ref.threads[t].process == (int)(holder - ref.processes) &&
+            ref.threads[t].state == REF_RECEIVES && holder->interrupt_count > 0) {
+            ref_deliver(ref.threads[t].endpoint);
+            break;
+        }
+    }
 }
 
 /* ---- Delivery -------------------------------------------------------------------------------- */
@@ -409,39 +416,31 @@ bool ref_receive(int endpoint, int thread) {
 
 void ref_deliver(int endpoint) {
     struct ref_object *it = &ref.objects[endpoint];
-    static int depth;
-    if (depth > 0)
+    if (it->delivering)
         return; /* the delivery further up goes on with it */
-    depth++;
     for (bool again = true; again;) {
         again = false;
-        for (int e = 0; e < ref.object_count; e++) {
-            it = &ref.objects[e];
-            if (it->type != AX_TYPE_ENDPOINT)
+        for (int i = 0; i < it->receiver_count; i++) {
+            int thread = it->receivers[i];
+            const struct ref_process *process = &ref.processes[ref.threads[thread].process];
+            if (!process->open || (it->closed_count == 0 && first_call(endpoint) < 0 &&
+                                   process->interrupt_count == 0))
                 continue;
-            for (int i = 0; i < it->receiver_count; i++) {
-                int thread = it->receivers[i];
-                int process = ref.threads[thread].process;
-                if (!ref.processes[process].open)
-                    continue;
-                if (it->closed_count == 0 && first_call(e) < 0 &&
-                    ref.processes[process].interrupt_count == 0)
-                    continue;
-                if (it->closed_count == 0 && first_call(e) < 0 && e != endpoint)
-                    continue; /* a receiver elsewhere learns of interrupts at its next receive */
-                ref_leave(thread);
-                if (ref_receive(e, thread)) {
-                    ref_wake(thread, AX_OK);
-                    again = true;
-                    break;
-                }
+            ref_leave(thread);
+            it->delivering = true;
+            bool delivered = ref_receive(endpoint, thread);
+            it->delivering = false;
+            if (delivered) {
+                ref_wake(thread, AX_OK);
+            } else {
                 memmove(it->receivers + 1, it->receivers,
                         sizeof(int) * (size_t)it->receiver_count++);
                 it->receivers[0] = thread;
             }
+            again = delivered;
+            break;
         }
     }
-    depth--;
 }
 
 /* ---- Ends ------------------------------------------------------------------------------------ */

@@ -37,6 +37,7 @@ struct ref_object {
     int of;         /* process or thread: its index; session: its endpoint */
     uint64_t badge; /* session */
     enum ref_session state;
+    bool delivering;     /* endpoint */
     bool kept;           /* somebody outside the world holds a handle */
     bool dead;           /* endpoint */
     int closed[OBJECTS]; /* endpoint: sessions to announce, in order */
