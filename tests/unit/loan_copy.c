@@ -77,6 +77,15 @@ START_TEST(long_copies_are_cut_into_portions) {
 }
 END_TEST
 
+START_TEST(a_long_copy_stops_before_a_bad_page) {
+    unmap(lender, loans.lent + 80 * PAGE, 1);
+    lend(loans.lent, LENT_PAGES * PAGE, AX_LOAN_READ);
+    expect(loan_read(0, 0, loans.own, LENT_PAGES * PAGE), 80 * PAGE);
+    expect(loan_read(0, 16 * PAGE, loans.own, LENT_PAGES * PAGE), 64 * PAGE);
+    expect(loan_read(0, 80 * PAGE, loans.own, PAGE), AX_ERR_ABSENT);
+}
+END_TEST
+
 START_TEST(the_own_address_may_be_bad) {
     lend(loans.lent, 3 * PAGE, AX_LOAN_READ | AX_LOAN_WRITE);
     uint64_t readable = map_pages(server, 1, AX_PROT_READ);
@@ -287,6 +296,7 @@ TCase *loan_copy_tests(void) {
     tcase_add_test(tcase, a_copy_is_short_at_the_loans_end);
     tcase_add_test(tcase, a_call_has_the_loans_it_has);
     tcase_add_test(tcase, long_copies_are_cut_into_portions);
+    tcase_add_test(tcase, a_long_copy_stops_before_a_bad_page);
     tcase_add_test(tcase, the_own_address_may_be_bad);
     tcase_add_test(tcase, a_bad_loan_is_absent);
     tcase_add_test(tcase, zero_pages_of_the_lender_are_made_and_paid_by_it);

@@ -185,6 +185,33 @@ START_TEST(a_clone_of_the_lender_gets_copies_of_what_is_lent) {
 }
 END_TEST
 
+START_TEST(a_clone_that_cannot_copy_what_is_lent_fails_whole) {
+    lend(loans.lent, PAGE, AX_LOAN_WRITE);
+    must_map(0, PAGE);
+    uint64_t processes = kernel->counters.processes;
+    uint64_t limit = world.other_account->limit_bytes;
+    world.other_account->limit_bytes = world.other_account->used_bytes + 6 * PAGE;
+    expect(clone(witness), AX_ERR_LIMIT);
+    world.other_account->limit_bytes = limit;
+    driver_settle();
+    ck_assert_uint_eq(kernel->counters.processes, processes);
+    ck_assert_uint_eq(peek(witness, loans.lent), 1);
+}
+END_TEST
+
+START_TEST(a_place_is_found_among_many_regions) {
+    uint64_t first = map_pages(server, 1, RW);
+    for (uint64_t i = 1; i < 300; i++)
+        map_at(server, first + i * 2 * PAGE, 1, RW);
+    server->process->space.place = first;
+    lend(loans.lent, 2 * PAGE, AX_LOAN_READ);
+    uint64_t restarts = kernel->counters.restarts;
+    uint64_t at = must_map(0, 2 * PAGE);
+    ck_assert_uint_ge(kernel->counters.restarts, restarts + 1);
+    ck_assert_uint_eq(peek(server, at + PAGE), 2);
+}
+END_TEST
+
 START_TEST(a_page_shared_with_a_clone_is_copied_before_it_is_lent) {
     struct process *child = process_of(lender, clone(lender));
     lend(loans.lent, 2 * PAGE, AX_LOAN_READ);
@@ -247,6 +274,8 @@ TCase *loan_map_tests(void) {
     tcase_add_test(tcase, a_frame_has_so_many_pins);
     tcase_add_test(tcase, lack_of_memory_maps_nothing);
     tcase_add_test(tcase, a_clone_of_the_lender_gets_copies_of_what_is_lent);
+    tcase_add_test(tcase, a_clone_that_cannot_copy_what_is_lent_fails_whole);
+    tcase_add_test(tcase, a_place_is_found_among_many_regions);
     tcase_add_test(tcase, a_page_shared_with_a_clone_is_copied_before_it_is_lent);
     tcase_add_test(tcase, a_clone_of_the_server_has_no_mapped_loans);
     tcase_add_test(tcase, memory_that_shrinks_leaves_what_is_lent);

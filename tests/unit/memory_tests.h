@@ -17,6 +17,7 @@ TCase *space_protect_tests(void);
 TCase *space_fault_tests(void);
 TCase *space_clone_tests(void);
 TCase *space_copy_tests(void);
+TCase *space_random_tests(void);
 TCase *loan_copy_tests(void);
 TCase *loan_map_tests(void);
 TCase *futex_wait_tests(void);

@@ -82,6 +82,13 @@ uint32_t fault_of(struct thread *thread, uint64_t address, uint32_t access) {
     return thread->page->program.fault;
 }
 
+void spread(void) {
+    struct thread *root = driver_root_thread(); /* makes room */
+    expect(kcall(root, AX_CALL_OBJECT_WAIT_MANY, 0, AX_TIME_NEVER), DRIVER_BLOCKED);
+    expect(kcall(world.one, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_AFFINITY, 1), AX_OK);
+    expect(kcall(world.two, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_AFFINITY, 2), AX_OK);
+}
+
 size_t regions(struct thread *thread, uint64_t address, struct ax_region_info infos[42]) {
     ax_result count = kcall(thread, AX_CALL_MEMORY_LIST, 0, address);
     ck_assert_int_ge(count, 0);

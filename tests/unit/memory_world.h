@@ -35,6 +35,9 @@ void poke_pages(struct thread *thread, uint64_t address, uint64_t page_count, ui
  * on. */
 uint32_t fault_of(struct thread *thread, uint64_t address, uint32_t access);
 
+/* `one` keeps to CPU 0 and `two` to CPU 1, so that each has a TLB. */
+void spread(void);
+
 /* Regions of the thread's own process from an address on. */
 size_t regions(struct thread *thread, uint64_t address, struct ax_region_info infos[42]);
 

@@ -34,6 +34,7 @@ START_TEST(private_memory_is_copied) {
 END_TEST
 
 START_TEST(a_parents_other_thread_cannot_write_into_the_child) {
+    spread();
     uint64_t at = map_pages(world.one, 1, RW);
     poke(world.one, at, 1);
     poke(world.two, at, 1); /* may be another CPU, which holds a writable translation */

@@ -102,6 +102,7 @@ START_TEST(who_touches_a_shared_page_first_pays_for_it) {
 END_TEST
 
 START_TEST(the_other_cpu_sees_the_copy_not_the_original) {
+    spread();
     ax_handle memory = memory_new(world.one, 1);
     uint64_t shared = map_memory(world.one, memory, 1, RW, 0);
     poke(world.one, shared, 1);

@@ -7,6 +7,7 @@ static ax_result protect(uint64_t address, uint64_t page_count, uint64_t prot) {
 }
 
 START_TEST(access_shrinks_on_all_cpus) {
+    spread();
     uint64_t at = map_pages(world.one, 2, RW);
     poke_pages(world.one, at, 2, 1);
     poke_pages(world.two, at, 2, 1);

@@ -23,6 +23,7 @@ START_TEST(what_is_unmapped_is_gone_and_comes_back) {
 END_TEST
 
 START_TEST(no_cpu_sees_an_unmapped_page) {
+    spread();
     uint64_t at = map_pages(world.one, 1, RW);
     poke(world.one, at, 1);
     ck_assert_uint_eq(peek(world.two, at), 1);
@@ -189,6 +190,20 @@ START_TEST(a_dead_process_gives_its_memory_back) {
 }
 END_TEST
 
+START_TEST(a_process_of_many_regions_dies_in_portions) {
+    uint64_t used = frames_used();
+    struct process *process = driver_process();
+    struct thread *thread = driver_thread(process);
+    for (uint64_t i = 0; i < 150; i++)
+        poke(thread, map_at(thread, (1 << 30) + i * 2 * PAGE, 1, RW), 1);
+    ax_handle handle = driver_process_handle(process);
+    expect(kcall(driver_root_thread(), AX_CALL_PROCESS_END, handle, AX_CAUSE_KILLED), AX_OK);
+    expect(kcall(driver_root_thread(), AX_CALL_HANDLE_CLOSE, handle), AX_OK);
+    driver_settle();
+    ck_assert_uint_eq(frames_used(), used);
+}
+END_TEST
+
 /* ---- Listing --------------------------------------------------------------------------------- */
 
 START_TEST(regions_are_listed_from_an_address_on) {
@@ -283,6 +298,7 @@ TCase *space_unmap_tests(void) {
     tcase_add_test(tcase, another_process_is_unmapped_by_right);
     tcase_add_test(tcase, an_object_outlives_its_handle_while_it_is_mapped);
     tcase_add_test(tcase, a_dead_process_gives_its_memory_back);
+    tcase_add_test(tcase, a_process_of_many_regions_dies_in_portions);
     tcase_add_test(tcase, regions_are_listed_from_an_address_on);
     tcase_add_test(tcase, a_long_list_comes_in_parts);
     tcase_add_test(tcase, present_pages_are_each_regions_own);
