@@ -109,11 +109,6 @@ static void frames_make(struct arena *arena, const struct hal_boot *boot) {
     }
 }
 
-static void root_account_make(void) {
-    boot_expect(object_make(AX_TYPE_ACCOUNT, NULL, sizeof(struct account), &kernel->root_account));
-    kernel->root_account->limit_objects = UINT64_MAX;
-}
-
 static void kernel_page_make(void) {
     struct frame *frame;
     boot_expect(frame_alloc(NULL, 0, &frame));
@@ -153,20 +148,17 @@ static void image_give(const struct hal_boot *boot) {
               AX_RIGHT_READ | AX_RIGHT_EXECUTE | AX_RIGHT_COPY | AX_RIGHT_MOVE);
 }
 
-static void boot_page_fill(struct ax_boot_page *page, const struct hal_boot *boot) {
+static void boot_page_give(const struct hal_boot *boot) {
+    struct memory *memory;
+    boot_expect(memory_make_contiguous(kernel->root_account, 1, &memory));
+    struct ax_boot_page *page = frame_window(memory_find(memory, 0));
+    kernel->root.page = page;
     page->cpu_count = kernel->cpu_count;
     page->memory_bytes = kernel->frames.total_count * AX_PAGE_SIZE;
     page->image_bytes = boot->module_count > 1 ? boot->module_bytes[1] : 0;
     for (size_t i = 0; i + 1 < sizeof(page->command_line) && boot->command_line[i] != 0; i++)
         page->command_line[i] = boot->command_line[i];
     hal_entropy(page->entropy, sizeof(page->entropy));
-}
-
-static void boot_page_give(const struct hal_boot *boot) {
-    struct memory *memory;
-    boot_expect(memory_make_contiguous(kernel->root_account, 1, &memory));
-    kernel->root.page = frame_window(memory_find(memory, 0));
-    boot_page_fill(kernel->root.page, boot);
     root_give(AX_ROOT_BOOT, &memory->object, AX_RIGHT_READ | AX_RIGHT_COPY | AX_RIGHT_MOVE);
 }
 
@@ -199,8 +191,9 @@ void core_init(void) {
     kernel_lock();
     heap_init();
     frames_make(&arena, boot);
-    root_account_make();
     kernel_page_make();
+    boot_expect(object_make(AX_TYPE_ACCOUNT, NULL, sizeof(struct account), &kernel->root_account));
+    kernel->root_account->limit_objects = UINT64_MAX;
     kernel->root_account->limit_bytes = kernel->frames.total_count * AX_PAGE_SIZE;
     root_task_make(boot);
     log_line("axolotl: %llu pages, %u CPUs", (unsigned long long)kernel->frames.total_count,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cpu.h"
 
+#include <base/memory.h>
+
 #include "calls.h"
 #include "kernel.h"
 #include "process.h"
@@ -62,17 +64,15 @@ static bool thread_is_prepared(struct thread *thread) {
     return thread->state == THREAD_RUNNING;
 }
 
-static void deadline_update(struct cpu *cpu, uint64_t at_latest_ns) {
-    uint64_t deadline_ns = due_next(cpu);
-    uint64_t slice_end_ns = sched_slice_end(cpu);
-    if (slice_end_ns < deadline_ns)
-        deadline_ns = slice_end_ns;
-    if (at_latest_ns < deadline_ns)
-        deadline_ns = at_latest_ns;
-    if (deadline_ns == cpu->deadline_ns)
-        return;
+/* The deadline: this one, or whatever comes before it. */
+static void deadline_update(struct cpu *cpu, uint64_t deadline_ns) {
+    if (due_next(cpu) < deadline_ns)
+        deadline_ns = due_next(cpu);
+    if (sched_slice_end(cpu) < deadline_ns)
+        deadline_ns = sched_slice_end(cpu);
+    if (deadline_ns != cpu->deadline_ns)
+        hal_deadline_set(deadline_ns);
     cpu->deadline_ns = deadline_ns;
-    hal_deadline_set(deadline_ns);
 }
 
 static void enter_user(struct cpu *cpu) {
@@ -98,12 +98,10 @@ void cpu_prepare(struct cpu *cpu) {
     if (more_is_due || !space_is_synced(kernel->frames.changes))
         cpu->poll = true;
     sched_leave(cpu);
-    uint64_t at_latest_ns = UINT64_MAX;
-    if (cpu->current != NULL && work_is_pending()) {
-        at_latest_ns = hal_time_ns() + WORK_GAP_NS;
+    bool shares = cpu->current != NULL && work_is_pending();
+    if (shares)
         sched_kick_idle();
-    }
-    deadline_update(cpu, at_latest_ns);
+    deadline_update(cpu, shares ? hal_time_ns() + WORK_GAP_NS : UINT64_MAX);
     if (cpu->current != NULL)
         enter_user(cpu);
 }
@@ -122,8 +120,7 @@ void cpu_run(struct cpu *cpu, struct hal_event *event) {
 static void handle_call(struct thread *thread, const struct hal_event *event) {
     uint64_t number = event->call.number;
     thread->call_number = number < AX_CALL_COUNT ? (uint32_t)number : AX_CALL_COUNT;
-    for (unsigned i = 0; i < 5; i++)
-        thread->arguments[i] = event->call.arguments[i];
+    memcpy(thread->arguments, event->call.arguments, sizeof(thread->arguments));
     thread->progress[0] = 0;
     thread->progress[1] = 0;
     thread->waits_for_memory = false;

@@ -21,8 +21,3 @@ void cpu_prepare(struct cpu *cpu);
 void cpu_run(struct cpu *cpu, struct hal_event *event);
 /* Handles the event. */
 void cpu_handle(struct cpu *cpu, const struct hal_event *event);
-
-/* The next step of the loop will not wait for an event: there is more to do. */
-static inline bool cpu_must_poll(const struct cpu *cpu) {
-    return cpu->poll;
-}

@@ -93,17 +93,6 @@ ax_result sys_device_port(struct thread *thread, const uint64_t arguments[5]) {
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* Registers from an offset to the device's end, or RAM for the device. */
-static ax_result device_memory_make(struct device *device, bool is_dma, uint64_t value,
-                                    struct account *account, struct memory **memory) {
-    TRY(is_dma ? memory_make_contiguous(account, value, memory)
-               : memory_make(account, (device->size - value) >> AX_PAGE_SHIFT, memory));
-    (*memory)->registers = !is_dma;
-    (*memory)->physical = is_dma ? 0 : device->base + value;
-    (*memory)->device = device;
-    object_ref(&device->object);
-    return AX_OK;
-}
-
 ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5]) {
     struct device *device;
     uint64_t value = arguments[1];
@@ -121,7 +110,16 @@ ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5]) 
     struct place place;
     TRY(place_decode(thread, arguments[3], &place));
     struct memory *memory = NULL;
-    ax_result result = device_memory_make(device, is_dma, value, thread->process->account, &memory);
+    struct account *account = thread->process->account;
+    ax_result result = is_dma
+                           ? memory_make_contiguous(account, value, &memory)
+                           : memory_make(account, (device->size - value) / AX_PAGE_SIZE, &memory);
+    if (result == AX_OK) {
+        memory->registers = !is_dma;
+        memory->physical = is_dma ? 0 : device->base + value;
+        memory->device = device;
+        object_ref(&device->object);
+    }
     return place_made(&place, result, memory,
                       AX_RIGHT_COPY | AX_RIGHT_MOVE | AX_RIGHT_WAIT | AX_RIGHT_READ |
                           AX_RIGHT_WRITE);

@@ -95,12 +95,6 @@ static ax_result leaf_make(struct process *process, uint32_t leaf) {
     return AX_OK;
 }
 
-/* Slots that are neither used nor promised. */
-static uint32_t table_room(const struct handle_table *table) {
-    ASSERT(table->used + table->promised <= table->slot_count);
-    return table->slot_count - table->used - table->promised;
-}
-
 /* One leaf more, the first that is not there. */
 static ax_result table_grow(struct process *process) {
     const struct handle_table *table = &process->handles;
@@ -111,12 +105,13 @@ static ax_result table_grow(struct process *process) {
 }
 
 ax_result handle_promise(struct process *process, unsigned count) {
-    ASSERT(count < SLOTS_PER_LEAF);
+    struct handle_table *table = &process->handles;
+    ASSERT(count < SLOTS_PER_LEAF && table->used + table->promised <= table->slot_count);
     if (process->state != PROCESS_OPEN)
         return AX_ERR_ENDED;
-    if (table_room(&process->handles) < count)
+    if (table->used + table->promised + count > table->slot_count)
         TRY(table_grow(process));
-    process->handles.promised += count;
+    table->promised += count;
     return AX_OK;
 }
 
@@ -218,31 +213,25 @@ bool handle_table_clear(struct process *process, unsigned *portion) {
     return true;
 }
 
-/* The child's slot at the index becomes what the parent's is. */
-static void slot_clone(struct handle_table *table, uint32_t index, const struct slot *from) {
-    struct slot *to = handle_slot(table, index);
-    ASSERT(to != NULL && from != NULL);
-    to->generation = from->generation;
-    if (from->object != NULL && (from->rights & AX_HANDLE_NOT_CLONED) == 0 &&
-        from->object->type != AX_TYPE_REPLY && from->object->type != AX_TYPE_DEVICE)
-        slot_fill(table, index, to, from->object, from->rights);
-}
-
 ax_result handle_table_clone(struct process *parent, struct process *child, uint32_t *cursor,
                              unsigned *portion) {
-    const struct handle_table *from = &parent->handles;
-    while (*cursor / SLOTS_PER_LEAF < from->leaf_capacity) {
+    const struct handle_table *table = &parent->handles;
+    for (; *cursor / SLOTS_PER_LEAF < table->leaf_capacity; ++*cursor) {
         if (!portion_take(portion))
             return 0;
-        uint32_t number = *cursor / SLOTS_PER_LEAF;
-        if (from->leaves[number].slots == NULL) {
-            *cursor = (number + 1) * SLOTS_PER_LEAF;
+        const struct leaf *leaf = &table->leaves[*cursor / SLOTS_PER_LEAF];
+        if (leaf->slots == NULL) {
+            *cursor |= SLOTS_PER_LEAF - 1; /* the last of this leaf */
             continue;
         }
-        TRY(leaf_make(child, number));
-        if (*cursor != 0)
-            slot_clone(&child->handles, *cursor, handle_slot(from, *cursor));
-        ++*cursor;
+        TRY(leaf_make(child, *cursor / SLOTS_PER_LEAF));
+        const struct slot *from = &leaf->slots[*cursor % SLOTS_PER_LEAF];
+        struct slot *to =
+            &child->handles.leaves[*cursor / SLOTS_PER_LEAF].slots[*cursor % SLOTS_PER_LEAF];
+        to->generation = from->generation;
+        if (from->object != NULL && (from->rights & AX_HANDLE_NOT_CLONED) == 0 &&
+            from->object->type != AX_TYPE_REPLY && from->object->type != AX_TYPE_DEVICE)
+            slot_fill(&child->handles, *cursor, to, from->object, from->rights);
     }
     return 1;
 }

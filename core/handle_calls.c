@@ -9,16 +9,6 @@ ax_result sys_handle_close(struct thread *thread, const uint64_t arguments[5]) {
     return handle_close(thread->process, (ax_handle)arguments[0]);
 }
 
-/* A slot of a table, of whatever generation, as a handle. */
-static ax_result slot_handle(const struct process *process, uint64_t index, ax_handle *handle) {
-    const struct slot *slot =
-        index <= AX_HANDLE_INDEX_MASK ? handle_slot(&process->handles, (uint32_t)index) : NULL;
-    if (slot == NULL || slot->object == NULL)
-        return AX_ERR_NOT_FOUND;
-    *handle = handle_of((uint32_t)index, slot);
-    return AX_OK;
-}
-
 ax_result sys_handle_transfer(struct thread *thread, const uint64_t arguments[5]) {
     ax_handle handle = (ax_handle)arguments[1];
     uint64_t rights = arguments[3], flags = arguments[4];
@@ -29,8 +19,13 @@ ax_result sys_handle_transfer(struct thread *thread, const uint64_t arguments[5]
     TRY(process_lookup(thread, (ax_handle)arguments[0], AX_RIGHT_HANDLES, &source));
     if (source->state != PROCESS_OPEN)
         return AX_ERR_ENDED;
-    if ((flags & AX_TRANSFER_SLOT) != 0)
-        TRY(slot_handle(source, arguments[1], &handle));
+    if ((flags & AX_TRANSFER_SLOT) != 0) { /* of whatever generation */
+        bool exists = arguments[1] <= AX_HANDLE_INDEX_MASK;
+        const struct slot *slot = exists ? handle_slot(&source->handles, handle) : NULL;
+        if (slot == NULL || slot->object == NULL)
+            return AX_ERR_NOT_FOUND;
+        handle = handle_of(handle, slot);
+    }
     struct object *object;
     uint32_t held;
     bool move = (flags & AX_TRANSFER_MOVE) != 0;

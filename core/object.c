@@ -54,25 +54,21 @@ void object_handle_ref(struct object *object, uint32_t rights) {
     object_ref(object);
     object->handles++;
     if (object->type == AX_TYPE_ENDPOINT)
-        endpoint_handles_changed(container_of(object, struct endpoint, object), rights, 1);
-}
-
-static void object_unhandled(struct object *object) {
-    switch ((enum ax_type)object->type) {
-    case AX_TYPE_SESSION: session_unhandled((struct session *)object); break;
-    case AX_TYPE_PROCESS: process_unhandled((struct process *)object); break;
-    case AX_TYPE_REPLY: reply_unhandled((struct reply *)object); break;
-    default: break;
-    }
+        endpoint_handles_changed((struct endpoint *)object, rights, 1);
 }
 
 void object_handle_unref(struct object *object, uint32_t rights) {
     ASSERT(object->handles > 0 && object->refs >= object->handles);
     object->handles--;
     if (object->type == AX_TYPE_ENDPOINT)
-        endpoint_handles_changed(container_of(object, struct endpoint, object), rights, -1);
+        endpoint_handles_changed((struct endpoint *)object, rights, -1);
     if (object->handles == 0) {
-        object_unhandled(object);
+        if (object->type == AX_TYPE_SESSION)
+            session_unhandled((struct session *)object);
+        else if (object->type == AX_TYPE_PROCESS)
+            process_unhandled((struct process *)object);
+        else if (object->type == AX_TYPE_REPLY)
+            reply_unhandled((struct reply *)object);
         if (object->watch_count > 0)
             object_work(object); /* queue members go */
     }
@@ -89,6 +85,6 @@ void object_signal(struct object *object, uint32_t clear, uint32_t set) {
 
 uint32_t object_signals(struct object *object, unsigned *portion) {
     if (object->type == AX_TYPE_QUEUE)
-        queue_refresh(container_of(object, struct queue, object), portion);
+        queue_refresh((struct queue *)object, portion);
     return object->signals;
 }

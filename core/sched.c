@@ -24,10 +24,7 @@ static void enqueue(struct cpu *cpu, struct thread *thread, bool to_end) {
     ASSERT(thread->state == THREAD_READY && !thread->held);
     struct list *queue = &cpu->queues[thread->priority];
     thread->cpu = cpu;
-    if (to_end)
-        list_append(queue, &thread->in_queue);
-    else
-        list_prepend(queue, &thread->in_queue);
+    list_insert_before(to_end ? queue : queue->next, &thread->in_queue);
     cpu->ready_bits |= UINT64_C(1) << thread->priority;
 }
 
@@ -223,12 +220,11 @@ static struct thread *current_check(struct cpu *cpu) {
     struct thread *current = cpu->current;
     if (current == NULL)
         return NULL;
-    bool is_allowed = may_run_on(current, cpu);
     bool is_over = current->slice_left_ns == 0;
     bool has_equals = (cpu->ready_bits >> current->priority & 1) != 0;
     if (is_over)
         current->slice_left_ns = SLICE_NS;
-    if (is_allowed && !(is_over && has_equals))
+    if (may_run_on(current, cpu) && !(is_over && has_equals))
         return current;
     current->state = THREAD_READY;
     current_drop(cpu);

@@ -60,19 +60,18 @@ void upcall_fault(struct thread *thread, uint32_t fault, uint64_t address, uint3
     struct process *process = thread->process;
     struct ax_thread_page *page = thread->page;
     enum ax_inside inside = upcall_inside(thread);
-    uint64_t handler = inside == AX_INSIDE_PROGRAM       ? process->personality.entry
-                       : inside == AX_INSIDE_PERSONALITY ? process->personality.recovery
-                                                         : 0;
-    if (handler == 0) {
+    bool is_program = inside == AX_INSIDE_PROGRAM;
+    uint64_t handler = is_program ? process->personality.entry : process->personality.recovery;
+    if (handler == 0 || inside == AX_INSIDE_RECOVERY) {
         process_end(process, AX_CAUSE_FAULT, fault, 0, address);
         return;
     }
-    struct ax_frame *frame = inside == AX_INSIDE_PROGRAM ? &page->program : &page->recovery;
+    struct ax_frame *frame = is_program ? &page->program : &page->recovery;
     frame_fill(frame, thread, AX_UPCALL_FAULT);
     frame->fault = fault;
     frame->address = address;
     frame->access = access;
-    if (inside == AX_INSIDE_PROGRAM) {
+    if (is_program) {
         personality_start(thread);
         return;
     }

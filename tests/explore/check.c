@@ -194,7 +194,7 @@ static void thread_check(unsigned who) {
     const struct due *due = &thread->due;
     MUST_OF(who, thread->block,
             due->cpu == NULL || due->deadline_ns > hal_time_ns() ||
-                model_cpu_is_pending(due->cpu->id) || cpu_must_poll(due->cpu));
+                model_cpu_is_pending(due->cpu->id) || due->cpu->poll);
 }
 
 void check_state(void) {

@@ -36,7 +36,7 @@ bool machine_user(void *context, uint32_t cpu, struct hal_user *user, struct hal
 
 void machine_meet(uint32_t cpu, const struct hal_event *event) {
     struct model_cpu *at = &model->cpus[cpu];
-    MUST(kernel->cpus[cpu].current != NULL && !cpu_must_poll(&kernel->cpus[cpu]));
+    MUST(kernel->cpus[cpu].current != NULL && !kernel->cpus[cpu].poll);
     next.event = event;
     next.cpu = cpu;
     next.hides = model_cpu_is_pending(cpu);
@@ -50,7 +50,7 @@ void machine_meet(uint32_t cpu, const struct hal_event *event) {
 }
 
 static bool cpu_is_busy(uint32_t cpu) {
-    return model_cpu_is_pending(cpu) || cpu_must_poll(&kernel->cpus[cpu]);
+    return model_cpu_is_pending(cpu) || kernel->cpus[cpu].poll;
 }
 
 static void settle(void) {
@@ -91,7 +91,7 @@ static bool thread_run(struct thread *thread, uint32_t cpu) {
             explore_fail("%s is ready and gets no CPU", who_name(who_is(thread)));
         cpu_switch(&kernel->cpus[cpu]);
     }
-    return thread->state == THREAD_RUNNING && !cpu_must_poll(thread->cpu);
+    return thread->state == THREAD_RUNNING && !thread->cpu->poll;
 }
 
 /* ---- Which steps there are ------------------------------------------------------------------- */
@@ -108,7 +108,7 @@ static int cpu_level(const struct cpu *cpu) {
 
 static bool may_run(const struct thread *thread, const struct cpu *cpu) {
     if (thread->state == THREAD_RUNNING)
-        return thread->cpu == cpu && !cpu_must_poll(cpu);
+        return thread->cpu == cpu && !cpu->poll;
     return thread->state == THREAD_READY && !thread->held && !cpu_is_busy(cpu->id) &&
            thread->priority >= cpu_level(cpu);
 }

@@ -173,7 +173,7 @@ void driver_step(uint32_t cpu) {
 
 /* The CPU's loop goes on without an event from user mode. */
 static bool cpu_is_busy(uint32_t cpu) {
-    return model_cpu_is_pending(cpu) || cpu_must_poll(&kernel->cpus[cpu]);
+    return model_cpu_is_pending(cpu) || kernel->cpus[cpu].poll;
 }
 
 static void settle(void) {
