@@ -52,7 +52,7 @@ ax_result handle_get(const struct thread *thread, uint64_t handle, enum ax_type 
                      uint32_t rights, void *object) {
     struct object *found;
     TRY(handle_lookup(thread->process, (ax_handle)handle, type, rights, &found));
-    memcpy(object, &found, sizeof(found)); /* whatever kind of pointer it is */
+    memcpy(object, &found, sizeof(void *)); /* whatever kind of pointer it is */
     return AX_OK;
 }
 

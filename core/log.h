@@ -20,7 +20,7 @@ struct trace {
 };
 
 /* Writes one line, formatted, to the ring and to the machine's console. */
-__attribute__((format(printf, 1, 2))) void log_line(const char *format, ...);
+__attribute__((format(printf, 1, 2))) void log_line(const char *pattern, ...);
 void log_write(const char *text, size_t size_bytes);
 
 void trace_record(enum ax_trace kind, uint64_t a, uint64_t b);
