@@ -12,7 +12,7 @@ static ax_result object_create(struct account *account, uint64_t type, uint32_t 
                                struct object **object) {
     switch (type) {
     case AX_TYPE_EVENT:
-        TRY(object_make(AX_TYPE_EVENT, account, sizeof(struct event), object));
+        TRY(object_make(AX_TYPE_EVENT, account, sizeof(**object), object));
         (*object)->signals = signals;
         return AX_OK;
     case AX_TYPE_ENDPOINT: return endpoint_make(account, object);

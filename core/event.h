@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Events are an object and its signals; bindings let an endpoint receive signals as messages. */
+/* Events are an object and its signals, no more; bindings let an endpoint receive signals as
+ * messages. */
 #pragma once
 
 #include "object.h"
 #include "watch.h"
-
-struct event {
-    struct object object;
-};
 
 #define BINDINGS_MAX 256 /* an endpoint: a new instance of its server gets them all at once */
 

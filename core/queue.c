@@ -268,42 +268,33 @@ static ax_result queue_add(struct queue *queue, struct object *object, uint32_t 
     return AX_OK;
 }
 
-static ax_result queue_change(struct queue *queue, uint32_t mode, uint32_t mask, uint64_t cookie) {
+ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5]) {
+    uint64_t op = arguments[1] & AX_QUEUE_OP_MASK, cookie = arguments[4];
+    uint64_t mode = arguments[1] & ~(uint64_t)AX_QUEUE_OP_MASK;
+    struct queue *queue;
+    TRY(handle_get(thread, arguments[0], AX_TYPE_QUEUE, AX_RIGHT_WRITE, &queue));
+    if ((mode & ~(uint64_t)(AX_QUEUE_EDGE | AX_QUEUE_ONCE | AX_QUEUE_EXCLUSIVE)) != 0 ||
+        op > AX_QUEUE_REMOVE || arguments[3] > UINT32_MAX)
+        return AX_ERR_ARGUMENT;
+    uint32_t mask = (uint32_t)arguments[3];
+    if (op == AX_QUEUE_ADD) {
+        struct object *object;
+        TRY(handle_get(thread, arguments[2], AX_TYPE_NONE, AX_RIGHT_WAIT, &object));
+        return queue_add(queue, object, (uint32_t)mode, mask, cookie);
+    }
     struct member *member = member_find(queue, cookie);
     if (member == NULL)
         return AX_ERR_NOT_FOUND;
-    if (((mode | member->mode) & AX_QUEUE_EXCLUSIVE) != 0)
-        return AX_ERR_ARGUMENT;
-    member->mode = mode;
-    member->watch.mask = mask;
-    member_begin(member);
-    return AX_OK;
-}
-
-ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5]) {
-    struct queue *queue;
-    struct object *object;
-    TRY(handle_get(thread, arguments[0], AX_TYPE_QUEUE, AX_RIGHT_WRITE, &queue));
-    uint64_t op = arguments[1] & AX_QUEUE_OP_MASK;
-    uint64_t mode = arguments[1] & ~(uint64_t)AX_QUEUE_OP_MASK;
-    if ((mode & ~(uint64_t)(AX_QUEUE_EDGE | AX_QUEUE_ONCE | AX_QUEUE_EXCLUSIVE)) != 0 ||
-        arguments[3] > UINT32_MAX)
-        return AX_ERR_ARGUMENT;
-    uint32_t mask = (uint32_t)arguments[3];
-    switch (op) {
-    case AX_QUEUE_ADD:
-        TRY(handle_get(thread, arguments[2], AX_TYPE_NONE, AX_RIGHT_WAIT, &object));
-        return queue_add(queue, object, (uint32_t)mode, mask, arguments[4]);
-    case AX_QUEUE_CHANGE: return queue_change(queue, (uint32_t)mode, mask, arguments[4]);
-    case AX_QUEUE_REMOVE: {
-        struct member *member = member_find(queue, arguments[4]);
-        if (member == NULL)
-            return AX_ERR_NOT_FOUND;
+    if (op == AX_QUEUE_REMOVE) {
         member_drop(member);
         return AX_OK;
     }
-    default: return AX_ERR_ARGUMENT;
-    }
+    if (((mode | member->mode) & AX_QUEUE_EXCLUSIVE) != 0)
+        return AX_ERR_ARGUMENT;
+    member->mode = (uint32_t)mode;
+    member->watch.mask = mask;
+    member_begin(member);
+    return AX_OK;
 }
 
 /* ---- queue_wait ------------------------------------------------------------------------------ */

@@ -20,10 +20,6 @@ static _Noreturn void root_halt(const char *text) {
 
 /* ---- The image ------------------------------------------------------------------------------- */
 
-static uint64_t segment_pages(const struct ax_root_segment *segment) {
-    return align_up(segment->size_bytes, AX_PAGE_SIZE) / AX_PAGE_SIZE;
-}
-
 static bool segment_is_valid(const struct ax_root_segment *segment, uint64_t image_bytes) {
     const uint32_t write_execute = AX_PROT_WRITE | AX_PROT_EXECUTE;
     return is_aligned(segment->address, AX_PAGE_SIZE) && segment->address >= AX_USER_START &&
@@ -51,18 +47,19 @@ static bool image_is_valid(const struct ax_root_image *image, uint64_t image_byt
     return has_entry;
 }
 
+static void root_map(struct process *process, uint64_t start, uint64_t page_count, uint32_t prot) {
+    if (space_map(process, start, page_count, NULL, 0, prot, prot, true, NULL) != AX_OK)
+        root_halt("damaged image, or no memory for it");
+}
+
 static void image_map(struct process *process, const struct ax_root_image *image) {
     for (uint64_t i = 0; i < image->segment_count; i++) {
         const struct ax_root_segment *segment = &image->segments[i];
-        ax_result result = space_map(process, segment->address, segment_pages(segment), NULL, 0,
-                                     (uint32_t)segment->prot, (uint32_t)segment->prot, true, NULL);
-        if (result != AX_OK)
-            root_halt(result == AX_ERR_EXISTS ? "damaged image: segments overlap" : "no memory");
+        root_map(process, segment->address,
+                 align_up(segment->size_bytes, AX_PAGE_SIZE) / AX_PAGE_SIZE,
+                 (uint32_t)segment->prot);
     }
-    uint32_t prot = AX_PROT_READ | AX_PROT_WRITE;
-    if (space_map(process, ROOT_STACK_START, AX_ROOT_STACK_PAGES, NULL, 0, prot, prot, true,
-                  NULL) != AX_OK)
-        root_halt("no place for the stack");
+    root_map(process, ROOT_STACK_START, AX_ROOT_STACK_PAGES, AX_PROT_READ | AX_PROT_WRITE);
 }
 
 /* Copies one page of a segment out of the image. */

@@ -25,7 +25,6 @@ struct call;
 struct cpu;
 struct device;
 struct endpoint;
-struct event;
 struct frame;
 struct irq;
 struct memory;

@@ -3,7 +3,6 @@
  */
 #include "object.h"
 
-#include "event.h"
 #include "kernel.h"
 #include "watch.h"
 
@@ -29,7 +28,7 @@ static bool work_call(struct object *object, unsigned *portion) {
     case AX_TYPE_SESSION: session_free((struct session *)object); break;
     case AX_TYPE_REPLY: reply_free((struct reply *)object); break;
     case AX_TYPE_MEMORY: return memory_work((struct memory *)object, portion);
-    case AX_TYPE_EVENT: object_free(object, sizeof(struct event)); break;
+    case AX_TYPE_EVENT: object_free(object, sizeof(*object)); break;
     case AX_TYPE_TIMER: timer_free((struct timer *)object); break;
     case AX_TYPE_IRQ: irq_free((struct irq *)object); break;
     case AX_TYPE_QUEUE: return queue_work((struct queue *)object, portion);
@@ -40,19 +39,14 @@ static bool work_call(struct object *object, unsigned *portion) {
     return true;
 }
 
-/* It does more by its work function than be freed. */
-static bool work_has_more(const struct object *object) {
-    return object->type == AX_TYPE_PROCESS || object->type == AX_TYPE_ENDPOINT ||
-           object->type == AX_TYPE_QUEUE;
-}
-
 /* Off the list first: work that comes up meanwhile puts the object back on it. */
 static void work_step(struct object *object, unsigned *portion) {
     list_remove(&object->work);
     object->work_queued = false;
     bool dying = object->refs == 0;
     bool done = object->handles != 0 || watch_drop_all(object, portion);
-    if (done && (dying || work_has_more(object)))
+    if (done && (dying || object->type == AX_TYPE_PROCESS || object->type == AX_TYPE_ENDPOINT ||
+                 object->type == AX_TYPE_QUEUE))
         done = work_call(object, portion);
     if (!done)
         object_work(object);

@@ -12,7 +12,7 @@ static const size_t type_bytes[AX_TYPE_COUNT] = {
     [AX_TYPE_PROCESS] = sizeof(struct process), [AX_TYPE_ACCOUNT] = sizeof(struct account),
     [AX_TYPE_THREAD] = sizeof(struct thread),   [AX_TYPE_ENDPOINT] = sizeof(struct endpoint),
     [AX_TYPE_SESSION] = sizeof(struct session), [AX_TYPE_REPLY] = sizeof(struct reply),
-    [AX_TYPE_MEMORY] = sizeof(struct memory),   [AX_TYPE_EVENT] = sizeof(struct event),
+    [AX_TYPE_MEMORY] = sizeof(struct memory),   [AX_TYPE_EVENT] = sizeof(struct object),
     [AX_TYPE_TIMER] = sizeof(struct timer),     [AX_TYPE_IRQ] = sizeof(struct irq),
     [AX_TYPE_QUEUE] = sizeof(struct queue),     [AX_TYPE_DEVICE] = sizeof(struct device),
 };
