@@ -190,6 +190,7 @@ bool queue_work(struct queue *queue, unsigned *portion) {
  * `wanted`. Each member looked at takes one of *budget. Recurses as deep as queues are nested, at
  * most AX_QUEUE_NESTING_MAX.
  */
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static unsigned queue_depth(const struct queue *queue, const struct queue *wanted, bool *met,
                             unsigned *budget) {
     unsigned deepest = 0;
@@ -206,6 +207,7 @@ static unsigned queue_depth(const struct queue *queue, const struct queue *wante
 }
 
 /* The same upwards. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static unsigned queue_height(const struct queue *queue, unsigned *budget) {
     unsigned highest = 0;
     const struct watch *watch;
