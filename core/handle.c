@@ -270,13 +270,10 @@ void place_cancel(struct place *place) {
 }
 
 ax_result place_made(struct place *place, ax_result result, void *object, uint32_t rights) {
-    if (result == AX_OK)
-        return place_new(place, object, rights);
-    place_cancel(place);
-    return result;
-}
-
-ax_result place_new(struct place *place, struct object *object, uint32_t rights) {
+    if (result != AX_OK) {
+        place_cancel(place);
+        return result;
+    }
     ax_handle handle = place_put(place, object, rights);
     object_unref(object);
     return handle;

@@ -95,4 +95,3 @@ void place_cancel(struct place *place);
  * NULL then): cancels the place, and answers that.
  */
 MUST_USE ax_result place_made(struct place *place, ax_result result, void *object, uint32_t rights);
-MUST_USE ax_result place_new(struct place *place, struct object *object, uint32_t rights);

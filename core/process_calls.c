@@ -10,21 +10,12 @@
 ax_result sys_process_create(struct thread *thread, const uint64_t arguments[5]) {
     struct account *account = thread->process->account;
     struct place place;
-    struct process *process;
-    ax_result result;
-    if (arguments[0] != AX_HANDLE_NONE) {
-        struct object *object;
-        TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_ACCOUNT,
-                          AX_RIGHT_CHARGE, &object));
-        account = (struct account *)object;
-    }
+    struct process *process = NULL;
+    if (arguments[0] != AX_HANDLE_NONE)
+        TRY(handle_get(thread, arguments[0], AX_TYPE_ACCOUNT, AX_RIGHT_CHARGE, &account));
     TRY(place_decode(thread, arguments[1], &place));
-    result = process_make(account, &process);
-    if (result != AX_OK) {
-        place_cancel(&place);
-        return result;
-    }
-    return place_new(&place, &process->object, AX_RIGHT_ALL);
+    ax_result result = process_make(account, &process);
+    return place_made(&place, result, process, AX_RIGHT_ALL);
 }
 
 ax_result sys_process_end(struct thread *thread, const uint64_t arguments[5]) {
@@ -230,7 +221,17 @@ static ax_result clone_thread(struct thread *thread, const uint64_t arguments[5]
     first->page->inside = thread->page->inside;
     thread->clone = NULL;
     sched_ready(first);
-    return place_new(place, &child->object, AX_RIGHT_ALL);
+    return place_made(place, AX_OK, child, AX_RIGHT_ALL);
+}
+
+static ax_result clone_portion(struct thread *thread, const uint64_t arguments[5],
+                               struct place *place) {
+    if (thread->clone == NULL)
+        TRY(clone_begin(thread));
+    ax_result result = clone_copy(thread);
+    if (result == 0)
+        return RESULT_RESTART;
+    return result == 1 ? clone_thread(thread, arguments, place) : result;
 }
 
 ax_result sys_process_clone(struct thread *thread, const uint64_t arguments[5]) {

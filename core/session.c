@@ -79,7 +79,6 @@ static ax_result session_endpoint(struct thread *thread, uint64_t handle,
 ax_result sys_session_create(struct thread *thread, const uint64_t arguments[5]) {
     struct endpoint *endpoint;
     struct place place;
-    void *memory;
     TRY(session_endpoint(thread, arguments[0], &endpoint));
     if ((arguments[2] & ~(uint64_t)AX_SIGNAL_SERVED) != 0)
         return AX_ERR_ARGUMENT;
@@ -89,14 +88,11 @@ ax_result sys_session_create(struct thread *thread, const uint64_t arguments[5])
         return AX_ERR_EXISTS;
     TRY(place_decode(thread, arguments[3], &place));
     struct account *account = thread->process->account;
-    ax_result result = heap_alloc(account, sizeof(struct session), &memory);
-    if (result != AX_OK) {
-        place_cancel(&place);
-        return result;
-    }
+    struct session *session = NULL;
+    ax_result result = object_make(AX_TYPE_SESSION, account, sizeof(*session), &session);
+    if (result != AX_OK)
+        return place_made(&place, result, session, 0);
 
-    struct session *session = memory;
-    object_init(&session->object, AX_TYPE_SESSION, account);
     session->object.signals = (uint32_t)arguments[2];
     session->badge = arguments[1];
     session->endpoint = endpoint;
@@ -107,8 +103,8 @@ ax_result sys_session_create(struct thread *thread, const uint64_t arguments[5])
     ASSERT(same == NULL);
     endpoint->session_count++;
     object_ref(&session->object); /* the tree's */
-    return place_new(&place, &session->object,
-                     AX_RIGHT_CALL | AX_RIGHT_WAIT | AX_RIGHT_COPY | AX_RIGHT_MOVE);
+    return place_made(&place, AX_OK, session,
+                      AX_RIGHT_CALL | AX_RIGHT_WAIT | AX_RIGHT_COPY | AX_RIGHT_MOVE);
 }
 
 /* Fails queued calls, up to a portion; false: more are left. */

@@ -11,6 +11,7 @@
 #include "ipc.h"
 #include "kernel.h"
 #include "process.h"
+#include "queue.h"
 #include "root.h"
 
 /* ---- Making ---------------------------------------------------------------------------------- */
@@ -171,8 +172,8 @@ void thread_wake_direct(struct thread *thread, ax_result result) {
 /* Takes it out of what it waits in; not for calls, which end in their own ways. */
 static void thread_cancel(struct thread *thread) {
     switch (thread->block) {
-    case BLOCK_WAIT:
-    case BLOCK_QUEUE: wait_cancel(thread); break;
+    case BLOCK_WAIT: wait_cancel(thread); break;
+    case BLOCK_QUEUE: queue_wait_cancel(thread); break;
     case BLOCK_FUTEX: futex_cancel(thread); break;
     case BLOCK_RECEIVE: endpoint_receive_cancel(thread); break;
     default: break;

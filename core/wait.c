@@ -4,11 +4,10 @@
 #include "calls.h"
 #include "kernel.h"
 #include "process.h"
-#include "queue.h"
 #include "thread.h"
 
 /* Stops what was started, drops the refs held by it. */
-static void wait_stop(struct thread *thread) {
+void wait_cancel(struct thread *thread) {
     unsigned count = thread->wait_count > 0 ? thread->wait_count : 1;
     struct watch *watches = thread->wait_count > 0 ? thread->watches : &thread->watch;
     for (unsigned i = 0; i < count; i++) {
@@ -44,15 +43,8 @@ void wait_signalled(struct thread *thread, struct watch *watch) {
             wait_write_seen(thread, i, each->object->signals & each->mask);
         }
     }
-    wait_stop(thread);
+    wait_cancel(thread);
     thread_wake(thread, result);
-}
-
-void wait_cancel(struct thread *thread) {
-    if (thread->block == BLOCK_QUEUE)
-        queue_wait_cancel(thread);
-    else
-        wait_stop(thread);
 }
 
 ax_result wait_check(const struct thread *thread, uint64_t deadline_ns) {

@@ -47,5 +47,5 @@ MUST_USE ax_result wait_check(const struct thread *thread, uint64_t deadline_ns)
 
 /* A signal a waiting thread asked for is there: ends its wait. */
 void wait_signalled(struct thread *thread, struct watch *watch);
-/* Takes a thread that waits for signals, a queue or time out of whatever it waits in. */
+/* Takes a thread that waits for signals or time out of whatever it waits in. */
 void wait_cancel(struct thread *thread);
