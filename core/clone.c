@@ -3,7 +3,6 @@
 #include <base/memory.h>
 
 #include "frame.h"
-#include "kernel.h"
 #include "memory.h"
 #include "process.h"
 #include "space.h"
@@ -11,7 +10,7 @@
 /* The child's view of a parent's private page. A pinned frame is the parent's own to the end of the
  * loan, so the child gets a copy. */
 static ax_result clone_frame(struct process *child, struct frame *frame, struct frame **copy) {
-    if (frame->pins == 0) {
+    if (frame->pins == 0 && frame->refs < UINT32_MAX) {
         frame_ref(frame);
         *copy = frame;
         return AX_OK;
@@ -30,35 +29,32 @@ static ax_result clone_page(struct region *copy, uint64_t address, struct frame 
     return result;
 }
 
-/* Clones private pages from `first` on to the child's region, up to *portion; *end: how far it
- * came.
+/*
+ * Clones private pages from `first` on to the child's region, up to *portion; *end: how far it
+ * came. The parent must fault when it writes what is shared now.
  */
 static ax_result clone_pages(const struct region *region, struct region *copy, uint64_t first,
                              uint64_t *end, unsigned *portion) {
     *end = region_end(region);
     if (region->overlay == NULL)
         return AX_OK;
-    uint64_t base = region->overlay_offset;
-    uint64_t page = base + (first - region->start) / AX_PAGE_SIZE;
-    uint64_t limit = base + region_kept(region);
-    for (; (page = memory_next(region->overlay, page)) < limit; page++) {
-        uint64_t address = region->start + (page - base) * AX_PAGE_SIZE;
-        *end = address;
+    uint64_t base = region->overlay_offset, limit = base + region_kept(region);
+    uint64_t page = memory_next(region->overlay, base + (first - region->start) / AX_PAGE_SIZE);
+    uint64_t start = region->start + (page - base) * AX_PAGE_SIZE, address = start;
+    ax_result result = AX_OK;
+    for (; page < limit && result == AX_OK; page = memory_next(region->overlay, page + 1)) {
+        address = region->start + (page - base) * AX_PAGE_SIZE;
         if (!portion_take(portion))
-            return AX_OK;
-        TRY(clone_page(copy, address, memory_find(region->overlay, page)));
+            break;
+        result = clone_page(copy, address, memory_find(region->overlay, page));
+        if (result == AX_OK)
+            address += AX_PAGE_SIZE;
     }
-    *end = region_end(region);
-    return AX_OK;
-}
-
-/* The parent must fault when it writes what is shared now. */
-static void clone_protect(struct region *region, uint64_t first, uint64_t end) {
-    struct process *parent = region->process;
-    if (!region->is_private || (region->prot & AX_PROT_WRITE) == 0 || !parent->space.created)
-        return;
-    space_dirty(parent);
-    hal_space_protect(&parent->space.hal, first, (end - first) / AX_PAGE_SIZE, AX_PROT_READ);
+    if (page < limit || result != AX_OK)
+        *end = address;
+    if (address > start && (region->prot & AX_PROT_WRITE) != 0)
+        space_reduce(region->process, start, (address - start) / AX_PAGE_SIZE, AX_PROT_READ);
+    return result;
 }
 
 /*
@@ -79,8 +75,6 @@ static ax_result clone_region(struct region *region, struct process *child, uint
     copy->page_count = (end - copy->start) / AX_PAGE_SIZE;
     if (copy->page_count == 0)
         region_remove(copy);
-    if (end > first)
-        clone_protect(region, first, end);
     *cursor = end;
     return result;
 }

@@ -24,12 +24,6 @@ uint64_t region_end(const struct region *region) {
     return region->start + region->page_count * AX_PAGE_SIZE;
 }
 
-static int region_compare(const struct tree_node *a, const struct tree_node *b) {
-    uint64_t start_a = container_of(a, struct region, node)->start;
-    uint64_t start_b = container_of(b, struct region, node)->start;
-    return (start_a > start_b) - (start_a < start_b);
-}
-
 /* A region is before an address when it ends at or before it. */
 static int region_compare_address(const void *key, const struct tree_node *node) {
     const struct region *region = container_of(node, struct region, node);
@@ -37,6 +31,10 @@ static int region_compare_address(const void *key, const struct tree_node *node)
     if (region_end(region) <= address)
         return 1;
     return region->start <= address ? 0 : -1;
+}
+
+static int region_compare(const struct tree_node *a, const struct tree_node *b) {
+    return region_compare_address(&container_of(a, struct region, node)->start, b);
 }
 
 struct region *space_find(struct process *process, uint64_t address) {
@@ -182,12 +180,13 @@ static bool region_owns_overlay(const struct region *region) {
 }
 
 /* Could b be the continuation of a? An overlay holds pages only where a region shows them, so one
- * that nobody shares has nothing beyond its region. */
+ * that nobody shares has nothing beyond its region. While an object is being cut, those of its
+ * regions that the cut has come to stay apart from those that it has not. */
 static bool region_is_alike(const struct region *a, const struct region *b) {
     if (region_end(a) != b->start || a->memory != b->memory || a->prot != b->prot ||
         a->allowed != b->allowed || a->is_private != b->is_private || a->is_loan || b->is_loan)
         return false;
-    if (a->memory != NULL && a->offset + a->page_count != b->offset)
+    if (a->memory != NULL && (a->offset + a->page_count != b->offset || a->memory->untrimmed > 0))
         return false;
     if (a->overlay != b->overlay)
         return b->overlay == NULL && region_owns_overlay(a);
@@ -341,6 +340,16 @@ void space_hide(struct process *process, uint64_t address, uint64_t page_count) 
         return;
     space_dirty(process);
     hal_space_unmap(&process->space.hal, address, page_count);
+}
+
+void space_reduce(struct process *process, uint64_t address, uint64_t page_count, uint32_t prot) {
+    ASSERT((prot & AX_PROT_WRITE) == 0); /* it could show pages that are to be copied first */
+    if (prot == AX_PROT_NONE || page_count > HAL_RUN_PAGES) {
+        space_hide(process, address, page_count);
+    } else if (process->space.created) {
+        space_dirty(process);
+        hal_space_protect(&process->space.hal, address, page_count, prot);
+    }
 }
 
 void space_dirty(struct process *process) {

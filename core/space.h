@@ -104,6 +104,9 @@ uint64_t region_kept(const struct region *region);
 
 /* Removes translations, with space_dirty. */
 void space_hide(struct process *process, uint64_t address, uint64_t page_count);
+/* Reduces them to this access; those of many pages are removed instead, which takes no longer for
+ * more. */
+void space_reduce(struct process *process, uint64_t address, uint64_t page_count, uint32_t prot);
 
 /*
  * Copies the parent's regions from *cursor (an address, 0 at first) on into the child,

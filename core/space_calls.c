@@ -225,19 +225,11 @@ static void space_uncut(struct process *process, uint64_t address) {
         region_join(region);
 }
 
-/* Gives a whole region its new access. What grows shows at the next fault; so does what is left of
- * a large region, whose translations are not changed one by one. */
+/* Gives a whole region its new access. What grows shows at the next fault. */
 static void region_protect(struct region *region, uint32_t prot) {
-    struct process *process = region->process;
     uint32_t kept = region->prot & prot;
-    if (kept == AX_PROT_NONE || (kept != region->prot && region->page_count > HAL_RUN_PAGES)) {
-        space_hide(process, region->start, region->page_count);
-    } else if (kept != region->prot && process->space.created) {
-        /* Never writable: W^X, and writing includes reading. */
-        ASSERT((kept & AX_PROT_WRITE) == 0);
-        space_dirty(process);
-        hal_space_protect(&process->space.hal, region->start, region->page_count, kept);
-    }
+    if (kept != region->prot)
+        space_reduce(region->process, region->start, region->page_count, kept);
     region->prot = prot;
     region_join(region);
 }

@@ -124,6 +124,29 @@ START_TEST(a_mapping_split_meanwhile_is_cut_as_well) {
 }
 END_TEST
 
+START_TEST(a_mapping_that_could_be_joined_meanwhile_is_cut_as_well) {
+    ax_handle handle = memory_new(world.one, 200);
+    map_memory(world.one, handle, 1, AX_PROT_READ, 0);
+    uint64_t at = map_memory(world.one, handle, 2, AX_PROT_READ, 0);
+    for (unsigned i = 0; i < 70; i++)
+        map_memory(world.one, handle, 1, AX_PROT_READ, 0);
+    unmap(world.one, at + 2 * PAGE, 2); /* room beside the first */
+    struct ax_map_request request = {.address = at + 2 * PAGE,
+                                     .size_bytes = 2 * PAGE,
+                                     .offset = 2 * PAGE,
+                                     .prot = RW,
+                                     .flags = AX_MAP_FIXED};
+    expect(map_with(world.one, 0, handle, request), (ax_result)request.address);
+    poke_pages(world.one, request.address, 2, 1);
+    resize_portion(handle, 1);
+    /* The cut has come to the first mapping, but not to its continuation. */
+    expect(kcall(world.one, AX_CALL_MEMORY_PROTECT, 0, request.address, 2 * PAGE, AX_PROT_READ),
+           AX_OK);
+    expect(resize(handle, 1), AX_OK);
+    ck_assert_uint_eq(fault_of(world.one, request.address, AX_PROT_READ), AX_FAULT_BEYOND);
+}
+END_TEST
+
 START_TEST(a_cut_ends_when_the_mappings_are_gone) {
     ax_handle handle = memory_new(world.one, 200);
     uint64_t at[70];
@@ -181,6 +204,7 @@ TCase *memory_resize_tests(void) {
     tcase_add_test(tcase, shrinking_is_cut_into_portions);
     tcase_add_test(tcase, a_cut_that_was_begun_is_finished_by_the_next);
     tcase_add_test(tcase, a_mapping_split_meanwhile_is_cut_as_well);
+    tcase_add_test(tcase, a_mapping_that_could_be_joined_meanwhile_is_cut_as_well);
     tcase_add_test(tcase, a_cut_ends_when_the_mappings_are_gone);
     tcase_add_test(tcase, memory_comes_back);
     tcase_add_test(tcase, resizing_checks_its_handle_and_size);
