@@ -178,17 +178,9 @@ ax_result sys_process_copy(struct thread *thread, const uint64_t arguments[5]) {
 
 /* ---- Clone ----------------------------------------------------------------------------------- */
 
-static void clone_drop(struct thread *thread) {
-    struct process *child = thread->clone;
-    thread->clone = NULL;
-    object_unref(&child->object);
-}
-
 static ax_result clone_begin(struct thread *thread) {
-    struct process *child;
-    TRY(process_make(thread->process->account, &child));
-    child->personality = thread->process->personality;
-    thread->clone = child;
+    TRY(process_make(thread->process->account, &thread->clone));
+    thread->clone->personality = thread->process->personality;
     return AX_OK;
 }
 
@@ -239,27 +231,14 @@ ax_result sys_process_clone(struct thread *thread, const uint64_t arguments[5]) 
     if (arguments[0] >= AX_USER_END)
         return AX_ERR_ARGUMENT;
     ax_result result = place_decode(thread, arguments[3], &place);
-    if (result != AX_OK)
-        goto fail;
-    if (thread->clone == NULL) {
-        result = clone_begin(thread);
-        if (result != AX_OK)
-            goto fail_place;
+    if (result == AX_OK) {
+        result = clone_portion(thread, arguments, &place);
+        if (result < 0)
+            place_cancel(&place);
     }
-    result = clone_copy(thread);
-    if (result == 0) {
-        place_cancel(&place);
-        return RESULT_RESTART;
+    if (result < 0 && result != RESULT_RESTART && thread->clone != NULL) {
+        object_unref(&thread->clone->object);
+        thread->clone = NULL;
     }
-    if (result == 1)
-        result = clone_thread(thread, arguments, &place);
-    if (result >= 0)
-        return result;
-
-fail_place:
-    place_cancel(&place);
-fail:
-    if (thread->clone != NULL)
-        clone_drop(thread);
     return result;
 }

@@ -150,8 +150,6 @@ static void thread_unblock(struct thread *thread, ax_result result) {
     ASSERT(thread->state == THREAD_BLOCKED && thread->block != BLOCK_NONE);
     due_disarm(&thread->due);
     thread->block = BLOCK_NONE;
-    if (result == RESULT_NONE)
-        return;
     ax_regs_set_result(&thread->user.regs, result);
     TRACE(AX_TRACE_RESULT, thread->call_number, (uint64_t)result);
 }
@@ -163,10 +161,7 @@ void thread_wake(struct thread *thread, ax_result result) {
 
 void thread_wake_direct(struct thread *thread, ax_result result) {
     thread_unblock(thread, result);
-    if (thread->on_cpu)
-        sched_ready(thread);
-    else
-        sched_switch_to(thread);
+    sched_switch_to(thread);
 }
 
 /* Takes it out of what it waits in; not for calls, which end in their own ways. */
@@ -222,18 +217,10 @@ static void thread_let_go(struct thread *thread) {
     due_disarm(&thread->due);
     if (thread->serving != NULL)
         reply_park(thread);
-    struct endpoint *endpoint = thread->endpoint;
-    if (endpoint != NULL) {
-        object_ref(&endpoint->object);
-        endpoint_leave(thread);
-        priority_update_members(endpoint);
-        object_unref(&endpoint->object);
-    }
-    if (thread->clone != NULL) {
-        process_end(thread->clone, AX_CAUSE_KILLED, AX_FAULT_NONE, 0, 0);
+    endpoint_leave(thread);
+    if (thread->clone != NULL)
         object_unref(&thread->clone->object);
-        thread->clone = NULL;
-    }
+    thread->clone = NULL;
     /* The reply stays with a holder that has not noticed yet. */
     thread->call.reply->caller = NULL;
 }

@@ -121,8 +121,8 @@ void thread_left(struct thread *thread);
 /* An ended, left thread's page and slot go, and the process's ref. */
 void thread_release(struct thread *thread);
 
-/* Ends a block, from any cause: sets the call's result (unless RESULT_NONE) and makes it READY. The
- * waiter has already been taken out of what it waited in. */
+/* Ends a block, from any cause: sets the call's result and makes it READY. The waiter has already
+ * been taken out of what it waited in. */
 void thread_wake(struct thread *thread, ax_result result);
 
 /* The same, and the thread runs next on this CPU if it may and nothing better is ready: the other
