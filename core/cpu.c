@@ -157,18 +157,13 @@ static void handle_thread_event(struct thread *thread, const struct hal_event *e
     }
 }
 
-static uint64_t event_detail(const struct hal_event *event) {
-    switch (event->kind) {
-    case HAL_EVENT_CALL: return event->call.number;
-    case HAL_EVENT_FAULT: return event->fault.address;
-    case HAL_EVENT_INTERRUPT: return event->irq;
-    default: return 0;
-    }
-}
-
 void cpu_handle(struct cpu *cpu, const struct hal_event *event) {
     kernel->counters.kernel_entries++;
-    TRACE(AX_TRACE_ENTRY, event->kind, event_detail(event));
+    TRACE(AX_TRACE_ENTRY, event->kind,
+          event->kind == HAL_EVENT_CALL        ? event->call.number
+          : event->kind == HAL_EVENT_FAULT     ? event->fault.address
+          : event->kind == HAL_EVENT_INTERRUPT ? event->irq
+                                               : 0);
     if (cpu->current != NULL)
         sched_account(cpu);
     switch (event->kind) {

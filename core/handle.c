@@ -132,9 +132,9 @@ static void slot_fill(struct handle_table *table, uint32_t index, struct slot *s
     table->used++;
 }
 
-/* Its handle ref passes to the caller. */
-static struct object *slot_empty(struct handle_table *table, uint32_t index, struct slot *slot) {
+static void slot_close(struct handle_table *table, uint32_t index, struct slot *slot) {
     struct object *object = slot->object;
+    uint32_t rights = slot->rights;
     slot->object = NULL;
     slot->rights = 0;
     slot->generation = (slot->generation + 1) & AX_HANDLE_GENERATION_MASK;
@@ -142,7 +142,7 @@ static struct object *slot_empty(struct handle_table *table, uint32_t index, str
     table->used--;
     if (table->hint > index)
         table->hint = index;
-    return object;
+    object_handle_unref(object, rights);
 }
 
 /* There is an empty one. At most HANDLE_LEAVES and two leaves of steps. */
@@ -167,19 +167,11 @@ ax_handle handle_put_promised(struct process *process, struct object *object, ui
     return place_put(&place, object, rights);
 }
 
-struct object *handle_take(struct process *process, ax_handle handle, uint32_t *rights) {
-    struct slot *slot = handle_find(&process->handles, handle);
-    ASSERT(slot != NULL);
-    *rights = slot->rights;
-    return slot_empty(&process->handles, handle & AX_HANDLE_INDEX_MASK, slot);
-}
-
 ax_result handle_close(struct process *process, ax_handle handle) {
     struct slot *slot = handle_find(&process->handles, handle);
     if (slot == NULL)
         return AX_ERR_HANDLE;
-    uint32_t rights = slot->rights;
-    object_handle_unref(slot_empty(&process->handles, handle & AX_HANDLE_INDEX_MASK, slot), rights);
+    slot_close(&process->handles, handle & AX_HANDLE_INDEX_MASK, slot);
     return AX_OK;
 }
 
@@ -194,12 +186,11 @@ bool handle_table_clear(struct process *process, unsigned *portion) {
             continue;
         for (uint32_t i = 0; leaf->used > 0; i++) {
             struct slot *slot = &leaf->slots[i];
-            uint32_t rights = slot->rights;
             if (slot->object == NULL)
                 continue;
             if (!portion_take(portion))
                 return false;
-            object_handle_unref(slot_empty(table, number * SLOTS_PER_LEAF + i, slot), rights);
+            slot_close(table, number * SLOTS_PER_LEAF + i, slot);
         }
         if (!portion_take(portion))
             return false;

@@ -57,9 +57,6 @@ void handle_unpromise(struct process *process, unsigned count);
 /* Makes a handle (its own ref) in promised room; the promise is used up. */
 ax_handle handle_put_promised(struct process *process, struct object *object, uint32_t rights);
 
-/* Empties the slot of a valid handle; its object's handle ref passes to the caller. */
-struct object *handle_take(struct process *process, ax_handle handle, uint32_t *rights);
-
 /* Closes: empties the slot and drops the handle ref. HANDLE: names nothing. */
 MUST_USE ax_result handle_close(struct process *process, ax_handle handle);
 
