@@ -3,7 +3,6 @@
  * messages. */
 #pragma once
 
-#include "object.h"
 #include "watch.h"
 
 #define BINDINGS_MAX 256 /* an endpoint: a new instance of its server gets them all at once */

@@ -41,11 +41,9 @@ static enum ax_thread_state info_state(const struct thread *thread) {
     case THREAD_ENDED: return AX_THREAD_ENDED;
     case THREAD_BLOCKED: break;
     }
-    switch ((enum block_kind)thread->block) {
-    case BLOCK_CALL: return AX_THREAD_CALLING;
-    case BLOCK_RECEIVE: return AX_THREAD_RECEIVING;
-    default: return AX_THREAD_WAITING;
-    }
+    if (thread->block == BLOCK_CALL)
+        return AX_THREAD_CALLING;
+    return thread->block == BLOCK_RECEIVE ? AX_THREAD_RECEIVING : AX_THREAD_WAITING;
 }
 
 /* The id of what a blocked thread waits for: of several objects the first; 0: time, or nothing. */

@@ -16,7 +16,6 @@
 #include "log.h"
 #include "root.h"
 #include "sched.h"
-#include "types.h"
 
 struct kernel {
     _Atomic uint32_t lock; /* the kernel lock: the CPU's id plus one, or 0 */

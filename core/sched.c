@@ -186,9 +186,14 @@ void sched_release(struct thread *thread) {
 
 /* ---- A CPU's choice -------------------------------------------------------------------------- */
 
-/* The CPU's current thread, which is RUNNING no more, is off it from now on. */
-static void current_drop(struct cpu *cpu) {
+void sched_leave(struct cpu *cpu) {
     struct thread *thread = cpu->current;
+    if (thread != NULL && thread->state == THREAD_RUNNING && is_held_back(thread)) {
+        thread->state = THREAD_READY;
+        thread->held = true;
+    }
+    if (thread == NULL || thread->state == THREAD_RUNNING)
+        return;
     struct process *process = thread->process;
     cpu->current = NULL;
     thread->on_cpu = false;
@@ -200,18 +205,6 @@ static void current_drop(struct cpu *cpu) {
     if (process->running == 0)
         process_thread_left(process);
     object_unref(&process->object);
-}
-
-void sched_leave(struct cpu *cpu) {
-    struct thread *current = cpu->current;
-    if (current == NULL)
-        return;
-    if (current->state == THREAD_RUNNING && is_held_back(current)) {
-        current->state = THREAD_READY;
-        current->held = true;
-    }
-    if (current->state != THREAD_RUNNING)
-        current_drop(cpu);
 }
 
 /* The current thread, if it may go on here unless there is something better. */
@@ -227,7 +220,7 @@ static struct thread *current_check(struct cpu *cpu) {
     if (may_run_on(current, cpu) && !(is_over && has_equals))
         return current;
     current->state = THREAD_READY;
-    current_drop(cpu);
+    sched_leave(cpu);
     place(current, true);
     return NULL;
 }
@@ -243,11 +236,9 @@ static struct thread *steal(const struct cpu *cpu) {
         if (level <= (best != NULL ? best->priority : -1))
             continue;
         list_for_each (thread, &victim->queues[level], in_queue) {
-            if (may_run_on(thread, cpu)) {
+            if (may_run_on(thread, cpu))
                 best = thread;
-                break;
-            }
-            if (++looked == STEAL_LOOK)
+            if (best == thread || ++looked == STEAL_LOOK)
                 break;
         }
     }
@@ -282,7 +273,7 @@ struct thread *sched_pick(struct cpu *cpu) {
     ASSERT(next->state == THREAD_READY && !next->on_cpu && !is_held_back(next));
     if (current != NULL) {
         current->state = THREAD_READY;
-        current_drop(cpu);
+        sched_leave(cpu);
     }
     cpu->current = next;
     next->state = THREAD_RUNNING;

@@ -12,10 +12,9 @@ void wait_cancel(struct thread *thread) {
     struct watch *watches = thread->wait_count > 0 ? thread->watches : &thread->watch;
     for (unsigned i = 0; i < count; i++) {
         struct object *object = watches[i].object;
-        if (object == NULL)
-            continue;
         watch_stop(&watches[i]);
-        object_unref(object);
+        if (object != NULL)
+            object_unref(object);
     }
     heap_free(thread->process->account, thread->watches, thread->wait_count * sizeof(struct watch));
     thread->watches = NULL;
