@@ -160,6 +160,7 @@ static void usage(void) {
         "Plays random sequences of kernel calls on the kernel and on a reference, and compares.\n"
         "  --seed N   just the sequence of that seed, printed as it goes\n"
         "  --calls N  about so many calls in all (default 1100000)\n"
+        "  --no-shrink  a sequence that fails is not made shorter and printed\n"
         "Environment: AX_QUICK=1: a short run. Exit status: 0, or 1 if one failed.\n");
 }
 
@@ -167,11 +168,14 @@ int main(int argc, char **argv) {
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     uint64_t calls = getenv("AX_QUICK") != NULL ? 60000 : 1100000;
     uint64_t seed = 0;
+    bool shrink = true;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
             seed = strtoull(argv[++i], NULL, 0);
         } else if (strcmp(argv[i], "--calls") == 0 && i + 1 < argc) {
             calls = strtoull(argv[++i], NULL, 0);
+        } else if (strcmp(argv[i], "--no-shrink") == 0) {
+            shrink = false;
         } else {
             usage();
             return strcmp(argv[i], "--help") == 0 ? 0 : 2;
@@ -199,7 +203,9 @@ int main(int argc, char **argv) {
     bool fine = run(progress, calls);
     double seconds = now() - start;
     if (!fine) {
-        episode_report(progress->seed);
+        if (shrink)
+            episode_report(progress->seed);
+        printf("the sequence of seed %llu fails\n", (unsigned long long)progress->seed);
         return 1;
     }
     printf("figure: %llu random kernel calls against the reference, %.0f a second, all invariants "

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Usage: expect_failure.sh PROGRAM [ARG...]
+#
+# Runs a test program with a bug planted in the kernel: it must find something (exit status 1).
+set -u
+output=$("$@" 2>&1)
+status=$?
+printf '%s\n' "$output" | tail -n 8
+if [ "$status" -eq 1 ]; then
+    echo "the planted bug was found"
+    exit 0
+fi
+echo "the planted bug was NOT found: $1 ended with status $status"
+exit 1
