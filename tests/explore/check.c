@@ -19,6 +19,7 @@ static bool is_calling(unsigned who) {
 }
 
 static void received_check(unsigned who, const struct call *call) {
+    MUST_OF(who, 0, !list_is_linked(&call->in_interrupts) || !world.records[tag_of_call(who)].told);
     const struct reply *reply = call->reply;
     struct object *object;
     MUST_OF(who, call->state, reply->caller == setting.thread[who] && reply->holder != NULL);
