@@ -71,7 +71,7 @@ static void server_check(unsigned who) {
     const struct reply *reply;
     list_for_each (reply, &thread->process->received, in_holder)
         held++;
-    MUST_OF(who, held, held == actor->server.parked_count + (actor->server.now.tag != 0));
+    MUST_OF(who, held, held == actor->server.parked_count + (actor->server.now.tag != 0 ? 1U : 0U));
 }
 
 /* ---- Queues ---------------------------------------------------------------------------------- */
