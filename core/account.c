@@ -84,7 +84,7 @@ ax_result sys_account_create(struct thread *thread, const uint64_t arguments[5])
     TRY(account_lookup(thread, arguments[0], &parent));
     struct place place;
     TRY(place_decode(thread, arguments[3], &place));
-    struct account *child;
+    struct account *child = NULL;
     ax_result result = account_make(parent, arguments[1], arguments[2], &child);
     return place_made(&place, result, child, AX_RIGHT_ALL);
 }

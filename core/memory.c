@@ -117,8 +117,8 @@ static void memory_trim(struct memory *memory, uint64_t page) {
     }
     if (memory->root == NULL)
         memory->height = 0;
-    while (memory->height > 0 && node_next(memory->root, 1) == FANOUT) {
-        struct node *root = memory->root;
+    struct node *root;
+    while (memory->height > 0 && (root = memory->root) != NULL && node_next(root, 1) == FANOUT) {
         memory->root = root->entries[0];
         memory->height--;
         node_free(memory, root);

@@ -71,8 +71,8 @@ ax_result space_create(struct process *process) {
     return AX_OK;
 }
 
-uint64_t core_table_alloc(struct hal_space *hal) {
-    struct process *process = container_of(hal, struct process, space.hal);
+uint64_t core_table_alloc(struct hal_space *space) {
+    struct process *process = container_of(space, struct process, space.hal);
     struct frame *frame;
     if (frame_alloc(process->account, 0, &frame) != AX_OK)
         return 0;
@@ -80,8 +80,8 @@ uint64_t core_table_alloc(struct hal_space *hal) {
     return frame_physical(frame);
 }
 
-void core_table_free(struct hal_space *hal, uint64_t physical) {
-    struct process *process = container_of(hal, struct process, space.hal);
+void core_table_free(struct hal_space *space, uint64_t physical) {
+    struct process *process = container_of(space, struct process, space.hal);
     ASSERT(process->space.table_pages > 0);
     process->space.table_pages--;
     frame_unref(frame_at(physical));

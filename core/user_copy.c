@@ -42,7 +42,7 @@ ax_result user_read(struct process *process, void *to, uint64_t address, size_t 
 }
 
 ax_result user_write(struct process *process, uint64_t address, const void *from, size_t size) {
-    return user_move(process, (char *)(uintptr_t)from, address, size, AX_PROT_WRITE);
+    return user_move(process, (char *)from, address, size, AX_PROT_WRITE);
 }
 
 ax_result user_copy(struct process *to, uint64_t to_address, struct process *from,

@@ -80,7 +80,7 @@ START_TEST(cells_do_not_overlap_and_slabs_come_and_go) {
         memset(cells[i], (int)(i % 251), 512);
     }
     ck_assert_uint_ge(kernel->heap.slab_frames, slabs + (COUNT - 7) / 8);
-    ck_assert_uint_eq(kernel->heap.used_bytes, used_bytes + COUNT * 512);
+    ck_assert_uint_eq(kernel->heap.used_bytes, used_bytes + UINT64_C(512) * COUNT);
     for (unsigned i = 0; i < COUNT; i++)
         ck_assert_uint_eq(((unsigned char *)cells[i])[511], i % 251);
     for (unsigned i = 0; i < COUNT; i += 2)

@@ -14,7 +14,9 @@ static struct child clone(struct thread *parent) {
     ck_assert_int_gt(handle, 0);
     struct object *object = driver_object(parent->process, (ax_handle)handle);
     struct process *process = container_of(object, struct process, object);
-    struct thread *thread = list_entry(list_first(&process->threads), struct thread, in_process);
+    struct list *first = list_first(&process->threads);
+    ck_assert_ptr_nonnull(first);
+    struct thread *thread = list_entry(first, struct thread, in_process);
     return (struct child){(ax_handle)handle, process, thread};
 }
 

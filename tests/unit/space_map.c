@@ -381,7 +381,7 @@ START_TEST(free_places_are_found_among_many_regions) {
     world.process->space.place = first;
     uint64_t restarts = kernel->counters.restarts;
     uint64_t at = map_pages(world.one, 2, RW);
-    ck_assert_uint_ge(at, first + 599 * 2 * PAGE + PAGE);
+    ck_assert_uint_ge(at, first + UINT64_C(2) * 599 * PAGE + PAGE);
     ck_assert_uint_ge(kernel->counters.restarts, restarts + 2);
     world.process->space.place = first;
     ck_assert_uint_eq(map_pages(world.one, 1, RW), first + PAGE);
