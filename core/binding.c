@@ -46,7 +46,6 @@ void binding_remove(struct binding *binding) {
     ASSERT(object->binding == binding);
     object->binding = NULL;
     heap_free(binding->account, binding, sizeof(*binding));
-    object_unref(object);
 }
 
 static ax_result binding_make(struct endpoint *endpoint, struct object *object, uint32_t mask,
@@ -58,7 +57,6 @@ static ax_result binding_make(struct endpoint *endpoint, struct object *object, 
     TRY(heap_alloc(account, sizeof(struct binding), &memory));
     struct binding *binding = memory;
     watch_start(&binding->watch, object, mask, WATCH_BINDING, binding);
-    object_ref(object);
     object->binding = binding;
     binding->endpoint = endpoint;
     binding->cookie = cookie;

@@ -9,7 +9,8 @@
 #include "thread.h"
 
 #define ROOT_PRIORITY    32
-#define ROOT_STACK_START (AX_PROGRAM_END - AX_ROOT_STACK_PAGES * AX_PAGE_SIZE)
+#define ROOT_STACK_BYTES (AX_ROOT_STACK_PAGES * AX_PAGE_SIZE)
+#define ROOT_STACK_START (AX_PROGRAM_END - ROOT_STACK_BYTES)
 /* Two deaths within this time end the machine. */
 #define ROOT_LIFE_NS UINT64_C(1000000000)
 
@@ -47,7 +48,8 @@ static bool image_is_valid(const struct ax_root_image *image, uint64_t image_byt
     return has_entry;
 }
 
-static void root_map(struct process *process, uint64_t start, uint64_t page_count, uint32_t prot) {
+static void root_map(struct process *process, uint64_t start, uint64_t size_bytes, uint32_t prot) {
+    uint64_t page_count = align_up(size_bytes, AX_PAGE_SIZE) / AX_PAGE_SIZE;
     if (space_map(process, start, page_count, NULL, 0, prot, prot, true, NULL) != AX_OK)
         root_halt("damaged image, or no memory for it");
 }
@@ -55,11 +57,9 @@ static void root_map(struct process *process, uint64_t start, uint64_t page_coun
 static void image_map(struct process *process, const struct ax_root_image *image) {
     for (uint64_t i = 0; i < image->segment_count; i++) {
         const struct ax_root_segment *segment = &image->segments[i];
-        root_map(process, segment->address,
-                 align_up(segment->size_bytes, AX_PAGE_SIZE) / AX_PAGE_SIZE,
-                 (uint32_t)segment->prot);
+        root_map(process, segment->address, segment->size_bytes, (uint32_t)segment->prot);
     }
-    root_map(process, ROOT_STACK_START, AX_ROOT_STACK_PAGES, AX_PROT_READ | AX_PROT_WRITE);
+    root_map(process, ROOT_STACK_START, ROOT_STACK_BYTES, AX_PROT_READ | AX_PROT_WRITE);
 }
 
 /* Copies one page of a segment out of the image. */

@@ -6,25 +6,14 @@
 #include "process.h"
 #include "thread.h"
 
-/* Stops what was started, drops the refs held by it. */
 void wait_cancel(struct thread *thread) {
     unsigned count = thread->wait_count > 0 ? thread->wait_count : 1;
     struct watch *watches = thread->wait_count > 0 ? thread->watches : &thread->watch;
-    for (unsigned i = 0; i < count; i++) {
-        struct object *object = watches[i].object;
+    for (unsigned i = 0; i < count; i++)
         watch_stop(&watches[i]);
-        if (object != NULL)
-            object_unref(object);
-    }
     heap_free(thread->process->account, thread->watches, thread->wait_count * sizeof(struct watch));
     thread->watches = NULL;
     thread->wait_count = 0;
-}
-
-static void wait_start(struct watch *watch, struct object *object, uint32_t mask,
-                       struct thread *thread) {
-    watch_start(watch, object, mask, WATCH_THREAD, thread);
-    object_ref(object);
 }
 
 static void wait_write_seen(struct thread *thread, unsigned index, uint32_t seen) {
@@ -64,7 +53,7 @@ ax_result sys_object_wait(struct thread *thread, const uint64_t arguments[5]) {
         return seen;
     TRY(wait_check(thread, deadline_ns));
     TRY(watch_check(object, 1));
-    wait_start(&thread->watch, object, (uint32_t)mask, thread);
+    watch_start(&thread->watch, object, (uint32_t)mask, WATCH_THREAD, thread);
     return thread_block(thread, BLOCK_WAIT, deadline_ns);
 }
 
@@ -114,7 +103,7 @@ static ax_result wait_start_all(struct thread *thread, const struct wait_set *se
     thread->watches = memory;
     thread->wait_count = set->count;
     for (unsigned i = 0; i < set->count; i++)
-        wait_start(&thread->watches[i], set->objects[i], set->masks[i], thread);
+        watch_start(&thread->watches[i], set->objects[i], set->masks[i], WATCH_THREAD, thread);
     return AX_OK;
 }
 

@@ -18,14 +18,19 @@ void watch_start(struct watch *watch, struct object *object, uint32_t mask, enum
     list_init(&watch->in_object);
     list_append(&object->watches, &watch->in_object);
     object->watch_count++;
+    if (kind != WATCH_QUEUE)
+        object_ref(object);
 }
 
 void watch_stop(struct watch *watch) {
-    if (watch->object == NULL)
+    struct object *object = watch->object;
+    if (object == NULL)
         return;
     list_remove(&watch->in_object);
-    watch->object->watch_count--;
+    object->watch_count--;
     watch->object = NULL;
+    if (watch->kind != WATCH_QUEUE)
+        object_unref(object);
 }
 
 /* True: the owner took the edge, so that no other need be told. The watch may be gone then. */

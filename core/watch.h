@@ -25,7 +25,7 @@ struct watch {
 
 /* Has the object room for so many watches more? LIMIT: no. */
 MUST_USE ax_result watch_check(const struct object *object, unsigned count);
-/* Starts watching; there is room. Takes no ref: its owner decides. */
+/* Starts watching; there is room. A thread's or a binding's watch holds a ref until it stops. */
 void watch_start(struct watch *watch, struct object *object, uint32_t mask, enum watch_kind kind,
                  void *owner);
 void watch_stop(struct watch *watch);
