@@ -101,10 +101,7 @@ ax_result sys_futex_wait(struct thread *thread, const uint64_t arguments[5]) {
     struct futex_key key;
     TRY(futex_key(thread->process, address, &key));
     TRY(futex_check(thread->process, address, (uint32_t)value));
-    if (thread_is_interrupted(thread))
-        return AX_ERR_INTERRUPTED;
-    if (deadline_ns <= hal_time_ns())
-        return AX_ERR_TIMEOUT;
+    TRY(wait_check(thread, deadline_ns));
     thread->futex_bits = (uint32_t)bits;
     waiter_insert(thread, &key);
     return thread_block(thread, BLOCK_FUTEX, deadline_ns);

@@ -7,7 +7,10 @@
 #include "kernel.h"
 #include "queue.h"
 
-void object_init(struct object *object, enum ax_type type, struct account *account) {
+ax_result object_make(enum ax_type type, struct account *account, size_t size_bytes, void *made) {
+    void *memory;
+    TRY(heap_alloc(account, size_bytes, &memory));
+    struct object *object = memory;
     object->type = (uint8_t)type;
     object->refs = 1;
     object->id = ++kernel->next_id;
@@ -16,12 +19,6 @@ void object_init(struct object *object, enum ax_type type, struct account *accou
     list_init(&object->work);
     list_init(&object->all);
     list_append(&kernel->objects, &object->all);
-}
-
-ax_result object_make(enum ax_type type, struct account *account, size_t size_bytes, void *made) {
-    void *object;
-    TRY(heap_alloc(account, size_bytes, &object));
-    object_init(object, type, account);
     memcpy(made, &object, sizeof(object)); /* whatever kind of pointer it is */
     return AX_OK;
 }

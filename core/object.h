@@ -37,9 +37,6 @@ struct object {
 MUST_USE ax_result object_make(enum ax_type type, struct account *account, size_t size_bytes,
                                void *made);
 
-/* The same in memory that is there. */
-void object_init(struct object *object, enum ax_type type, struct account *account);
-
 /* Gives back the memory of an object with refs 0: the last thing its work function does. */
 void object_free(struct object *object, size_t size_bytes);
 

@@ -10,10 +10,8 @@
 #include "thread.h"
 
 ax_result process_make(struct account *account, struct process **made) {
-    void *memory;
-    TRY(heap_alloc(account, sizeof(struct process), &memory));
-    struct process *process = memory;
-    object_init(&process->object, AX_TYPE_PROCESS, account);
+    struct process *process;
+    TRY(object_make(AX_TYPE_PROCESS, account, sizeof(*process), &process));
     process->account = account;
     object_ref(&account->object);
     list_init(&process->threads);

@@ -47,11 +47,8 @@ static void thread_page_free(struct thread *thread) {
 }
 
 static ax_result thread_reply(struct thread *thread) {
-    void *memory;
-    struct account *account = thread->process->account;
-    TRY(heap_alloc(account, sizeof(struct reply), &memory));
-    struct reply *reply = memory;
-    object_init(&reply->object, AX_TYPE_REPLY, account);
+    struct reply *reply;
+    TRY(object_make(AX_TYPE_REPLY, thread->process->account, sizeof(*reply), &reply));
     reply->caller = thread;
     list_init(&reply->in_holder);
     list_init(&reply->maps);
@@ -61,7 +58,6 @@ static ax_result thread_reply(struct thread *thread) {
 
 static void thread_init(struct thread *thread, struct process *process, uint64_t label,
                         uint8_t priority) {
-    object_init(&thread->object, AX_TYPE_THREAD, process->account);
     thread->process = process;
     thread->label = label;
     thread->base_priority = thread->priority = priority;
@@ -69,7 +65,6 @@ static void thread_init(struct thread *thread, struct process *process, uint64_t
     thread->state = THREAD_BLOCKED;
     list_init(&thread->in_process);
     list_init(&thread->in_queue);
-    list_init(&thread->watch.in_object);
     list_init(&thread->wait_link);
     list_init(&thread->in_members);
     list_init(&thread->in_receivers);
@@ -88,7 +83,7 @@ static void thread_join(struct thread *thread) {
 
 ax_result thread_make(struct process *process, uint32_t slot, uint64_t label, uint8_t priority,
                       struct thread **made) {
-    void *memory;
+    struct thread *thread;
     size_t vector_bytes = hal_boot()->vector_bytes;
     if (process->state != PROCESS_OPEN)
         return AX_ERR_ENDED;
@@ -98,10 +93,8 @@ ax_result thread_make(struct process *process, uint32_t slot, uint64_t label, ui
         return AX_ERR_LIMIT;
     ASSERT(!bitmap_test(process->slots, slot));
     TRY(space_create(process));
-    ax_result result = heap_alloc(process->account, sizeof(struct thread), &memory);
-    if (result != AX_OK)
-        return result;
-    struct thread *thread = memory;
+    TRY(object_make(AX_TYPE_THREAD, process->account, sizeof(*thread), &thread));
+    ax_result result;
     thread_init(thread, process, label, priority);
     thread->slot = slot;
     if (vector_bytes > 0) {
