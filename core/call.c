@@ -87,49 +87,50 @@ void call_clear(struct call *call, bool move) {
             (void)!handle_close(process, held->source);
         object_handle_unref(held->object, held->rights & AX_RIGHT_ALL);
     }
-    struct session *session = call->session;
-    call->handle_count = 0;
-    call->loan_count = 0;
-    call->session = NULL;
+    handle_unpromise(process, call->accept);
+    call->handle_count = call->loan_count = call->accept = 0;
     call->state = CALL_IDLE;
+    call_leave(call);
+}
+
+void call_enter(struct call *call, struct session *session) {
+    object_ref(&session->object);
+    session->calls++;
+    call->session = session;
+    call->order = session->endpoint->next_order++;
+}
+
+void call_leave(struct call *call) {
+    struct session *session = call->session;
+    call->session = NULL;
     session->calls--;
     session_check_closed(session);
+    endpoint_update(session->endpoint);
     object_unref(&session->object);
 }
 
 void call_fail(struct call *call, enum ax_error error) {
-    struct thread *thread = call_thread(call);
-    struct endpoint *endpoint = call->session->endpoint;
-    object_ref(&endpoint->object);
     if (call->state == CALL_QUEUED)
         call_unqueue(call);
     else if (call->state == CALL_RECEIVED)
         reply_detach(call->reply, false);
-    handle_unpromise(thread->process, call->accept);
     call_clear(call, false);
-    thread_wake(thread, error);
-    endpoint_update(endpoint);
-    object_unref(&endpoint->object);
+    thread_wake(call_thread(call), error);
 }
 
 void call_abandon(struct thread *thread) {
     struct call *call = &thread->call;
-    struct endpoint *endpoint = call->session->endpoint;
-    object_ref(&endpoint->object);
     if (call->state == CALL_QUEUED) {
         call_unqueue(call);
     } else {
         struct reply *reply = call->reply;
         reply_forget_interrupt(call);
-        endpoint->received_count--;
+        call->session->endpoint->received_count--;
         reply->caller = NULL;
         if (reply->server != NULL)
             priority_update(reply->server);
     }
-    handle_unpromise(thread->process, call->accept);
     call_clear(call, false);
-    endpoint_update(endpoint);
-    object_unref(&endpoint->object);
 }
 
 /* Of the holder's threads one that receives is told at once, those of the call's own endpoint
@@ -243,10 +244,7 @@ static void call_record(struct call *call, const struct ax_ipc *ipc, struct sess
     for (unsigned i = 0; i < message->handle_count; i++)
         object_handle_ref(call->handles[i].object, call->handles[i].rights & AX_RIGHT_ALL);
     call->accept = (uint8_t)ipc->accept;
-    call->session = session;
-    object_ref(&session->object);
-    session->calls++;
-    call->order = session->endpoint->next_order++;
+    call_enter(call, session);
 }
 
 ax_result sys_call(struct thread *thread, const uint64_t arguments[5]) {

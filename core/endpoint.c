@@ -75,11 +75,10 @@ bool endpoint_work(struct endpoint *endpoint, unsigned *portion) {
 
 /* ---- Members --------------------------------------------------------------------------------- */
 
-ax_result endpoint_join(struct endpoint *endpoint, struct thread *thread) {
+static void endpoint_join(struct endpoint *endpoint, struct thread *thread) {
     if (thread->endpoint == endpoint)
-        return AX_OK;
-    if (endpoint->member_count == MEMBERS_MAX)
-        return AX_ERR_LIMIT;
+        return;
+    ASSERT(endpoint->member_count < MEMBERS_MAX); /* receive_decode has seen to that */
     endpoint_leave(thread);
     thread->endpoint = endpoint;
     object_ref(&endpoint->object);
@@ -89,7 +88,6 @@ ax_result endpoint_join(struct endpoint *endpoint, struct thread *thread) {
         endpoint->server_id = thread->process->object.id;
         binding_renew(endpoint);
     }
-    return AX_OK;
 }
 
 void endpoint_leave(struct thread *thread) {
@@ -233,26 +231,20 @@ static ax_result receive_decode(struct thread *thread, ax_handle handle,
 
 /* The room is promised. */
 static ax_result receive(struct thread *thread, struct endpoint *endpoint, uint64_t deadline_ns) {
+    ax_result result = AX_OK;
     if (thread->serving != NULL)
         reply_park(thread);
-    ax_result result = endpoint_join(endpoint, thread);
-    ASSERT(result == AX_OK); /* receive_decode has seen that there is room */
-    if (thread_is_interrupted(thread)) {
+    endpoint_join(endpoint, thread);
+    if (thread_is_interrupted(thread))
         result = AX_ERR_INTERRUPTED;
-    } else if (endpoint_receive(endpoint, thread)) {
-        endpoint_deliver(endpoint); /* bound events may have come up anew, for others as well */
-        return AX_OK;
-    } else if (deadline_ns <= hal_time_ns()) {
-        result = AX_ERR_TIMEOUT;
-    }
-    if (result != AX_OK) {
+    else if (!endpoint_receive(endpoint, thread))
+        result = deadline_ns <= hal_time_ns() ? (ax_result)AX_ERR_TIMEOUT
+                                              : thread_block(thread, BLOCK_RECEIVE, deadline_ns);
+    if (result == RESULT_BLOCKED)
+        list_append(&endpoint->receivers, &thread->in_receivers);
+    else if (result != AX_OK)
         handle_unpromise(thread->process, thread->accept + 1);
-        endpoint_deliver(endpoint); /* bound events that are over were passed by */
-        return result;
-    }
-    result = thread_block(thread, BLOCK_RECEIVE, deadline_ns);
-    list_append(&endpoint->receivers, &thread->in_receivers);
-    endpoint_update(endpoint);
+    endpoint_deliver(endpoint); /* bound events may have come up anew, for others as well */
     return result;
 }
 

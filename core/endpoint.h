@@ -70,9 +70,7 @@ bool endpoint_receive(struct endpoint *endpoint, struct thread *thread);
 /* A thread that waits in receive gives up; its promised slots are returned. */
 void endpoint_receive_cancel(struct thread *thread);
 
-/* The thread becomes, or stops being, a member (a thread that last received from it). LIMIT:
- * MEMBERS_MAX. */
-MUST_USE ax_result endpoint_join(struct endpoint *endpoint, struct thread *thread);
+/* The thread stops being a member: one that last received from it. */
 void endpoint_leave(struct thread *thread);
 
 /* The first session, by badge, at or after the badge: a node of endpoint->sessions. */

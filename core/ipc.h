@@ -22,6 +22,10 @@ MUST_USE ax_result message_deliver_handles(struct process *receiver, const struc
 /* The session is listed no more: retired, ended, or its endpoint is gone. */
 void session_forget(struct session *session);
 
+/* The record belongs to the session from now on, or no longer, which may close then. */
+void call_enter(struct call *call, struct session *session);
+void call_leave(struct call *call);
+
 /* QUEUED to IDLE, the record kept. */
 void call_unqueue(struct call *call);
 

@@ -43,13 +43,10 @@ static void fast_record(struct thread *thread, struct session *session,
     call->operation = message->operation;
     call->word_count = message->word_count;
     memcpy(call->words, message->words, message->word_count * sizeof(call->words[0]));
-    call->session = session;
-    object_ref(&session->object);
-    session->calls++;
+    call_enter(call, session);
+    call->order = session->endpoint->next_order++; /* of its receipt */
     call->id.caller = thread->process->object.id;
     call->id.sequence = AX_SEQUENCE_CORE | ++thread->process->next_sequence;
-    session->endpoint->next_order += 2; /* one at the call, one at its receipt */
-    call->order = session->endpoint->next_order - 1;
 }
 
 static void fast_deliver(struct call *call, struct thread *server) {

@@ -147,20 +147,9 @@ void reply_park(struct thread *server) {
     priority_update(server);
 }
 
-/* Out of its holder's hands, but for the handle. */
-static void reply_release(struct reply *reply) {
-    struct list *first;
-    while ((first = list_first(&reply->maps)) != NULL)
-        region_remove(list_entry(first, struct region, in_reply));
-    reply->map_count = 0;
-    list_remove(&reply->in_holder);
-    reply->holder = NULL;
-    if (reply->server != NULL)
-        reply_park(reply->server);
-}
-
 void reply_detach(struct reply *reply, bool handle_gone) {
     struct process *holder = reply->holder;
+    struct list *first;
     if (reply->caller != NULL) {
         struct call *call = &reply->caller->call;
         ASSERT(call->state == CALL_RECEIVED);
@@ -168,7 +157,13 @@ void reply_detach(struct reply *reply, bool handle_gone) {
         call->session->endpoint->received_count--;
         call->state = CALL_IDLE;
     }
-    reply_release(reply);
+    while ((first = list_first(&reply->maps)) != NULL)
+        region_remove(list_entry(first, struct region, in_reply));
+    reply->map_count = 0;
+    list_remove(&reply->in_holder);
+    reply->holder = NULL;
+    if (reply->server != NULL)
+        reply_park(reply->server);
     if (!handle_gone) {
         ax_result result = handle_close(holder, reply->handle);
         ASSERT(result == AX_OK);
@@ -251,10 +246,9 @@ static ax_result answer_write(struct thread *caller, const struct ax_message *an
     memset(&message, 0, sizeof(message));
     ax_result result =
         message_deliver_handles(caller->process, held, answer->handle_count, message.handles);
-    unsigned made = result == AX_OK ? answer->handle_count : 0;
-    handle_unpromise(caller->process, caller->call.accept - made);
     if (result != AX_OK)
         return result;
+    caller->call.accept -= answer->handle_count; /* room that was promised and is used */
     message.operation = answer->operation;
     message.word_count = answer->word_count;
     memcpy(message.words, answer->words, answer->word_count * sizeof(message.words[0]));
@@ -273,11 +267,9 @@ ax_result reply_answer(struct thread *thread, ax_handle handle) {
     memcpy(&ipc, &thread->page->ipc, sizeof(ipc));
     TRY(answer_decode(thread, call, &ipc, held));
 
-    struct endpoint *endpoint = call->session->endpoint;
-    object_ref(&endpoint->object);
     for (unsigned i = 0; i < ipc.change_count; i++)
-        object_signal(&session_find(endpoint, ipc.changes[i].badge)->object, ipc.changes[i].clear,
-                      ipc.changes[i].set);
+        object_signal(&session_find(call->session->endpoint, ipc.changes[i].badge)->object,
+                      ipc.changes[i].clear, ipc.changes[i].set);
     reply_detach(reply, false);
     ax_result result = answer_write(caller, &ipc.message, held);
     for (unsigned i = 0; i < ipc.message.handle_count; i++) {
@@ -288,8 +280,6 @@ ax_result reply_answer(struct thread *thread, ax_handle handle) {
     TRACE(AX_TRACE_ANSWER, call->id.sequence, trace_hash_message(&ipc.message));
     call_clear(call, true);
     thread_wake_direct(caller, result);
-    endpoint_update(endpoint);
-    object_unref(&endpoint->object);
     return AX_OK;
 }
 
@@ -312,19 +302,12 @@ ax_result sys_forward(struct thread *thread, const uint64_t arguments[5]) {
     }
 
     struct call *call = &caller->call;
-    struct session *old = call->session;
     reply_detach(reply, false);
-    object_ref(&session->object);
-    session->calls++;
-    call->session = session;
+    call_leave(call);
+    call_enter(call, session);
     call->redelivered = call->retried = false;
     call->forwarded = true;
     call->deaths = 0;
-    call->order = session->endpoint->next_order++;
-    old->calls--;
-    session_check_closed(old);
-    endpoint_update(old->endpoint);
-    object_unref(&old->object);
     call_queue(call);
     return AX_OK;
 }
