@@ -61,9 +61,9 @@ ax_result sys_device_create(struct thread *thread, const uint64_t arguments[5]) 
     struct device *parent;
     TRY(handle_get(thread, arguments[0], AX_TYPE_DEVICE, AX_RIGHT_WRITE, &parent));
     uint64_t base = arguments[2], size = arguments[3];
-    if (arguments[1] != parent->kind || !device_has(parent, base, size))
-        return AX_ERR_ARGUMENT;
-    if (parent->kind == AX_DEVICE_MEMORY && !is_aligned(base | size, AX_PAGE_SIZE))
+    uint64_t unit = parent->kind == AX_DEVICE_MEMORY ? AX_PAGE_SIZE : 1;
+    if (arguments[1] != parent->kind || !device_has(parent, base, size) ||
+        !is_aligned(base | size, unit))
         return AX_ERR_ARGUMENT;
     struct place place;
     TRY(place_decode(thread, arguments[4], &place));
@@ -80,9 +80,8 @@ ax_result sys_device_port(struct thread *thread, const uint64_t arguments[5]) {
     struct device *device;
     TRY(device_lookup(thread, arguments[0], AX_DEVICE_PORTS, write ? AX_RIGHT_WRITE : AX_RIGHT_READ,
                       &device));
-    if (width != 1 && width != 2 && width != 4)
-        return AX_ERR_ARGUMENT;
-    if (!device_has(device, port, width) || (write && value >> (8 * width) != 0))
+    bool is_width = width == 1 || width == 2 || width == 4;
+    if (!is_width || !device_has(device, port, width) || (write && value >> (8 * width) != 0))
         return AX_ERR_ARGUMENT;
     if (!write)
         return hal_port_read((uint32_t)port, (uint32_t)width);

@@ -7,7 +7,6 @@
 
 #include <stdatomic.h>
 
-#include <abi/info.h>
 #include <hal/hal.h>
 
 #include "frame.h"
