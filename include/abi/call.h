@@ -133,38 +133,43 @@ object_signal(handle, clear, set)
 call(session)
     Sends thread_page.ipc.message through the session (AX_RIGHT_CALL) and blocks until it is
     answered; the answer takes its place. Everything is copied and resolved before it blocks:
-handles (copies; those marked move leave the caller when the call is answered), loans (ranges below
-    AX_USER_END; the pages need not be there).
+    handles (copies; those marked move leave the caller when the call is answered), loans (ranges
+    below AX_USER_END; the pages need not be there).
     Answers 0 when the server replied. Errors before anything was sent: PEER_CLOSED, DEADLOCK,
     INTERRUPTED, TIMEOUT, ADDRESS (a loan outside user space), LIMIT (no room for the accepted
     handles). After: DROPPED, FAULTED, PEER_CLOSED, ADDRESS (the server met a bad address in a
-loan), ACCEPT (the receiver takes fewer handles; nothing was delivered). Interrupt and deadline: not
-yet received, it is withdrawn (INTERRUPTED, TIMEOUT, no effect); received, the server is asked to
-answer soon and the caller waits on.
+    loan), MEMORY and LIMIT (a page of a loan cannot be paid for), ACCEPT (the receiver takes fewer
+    handles; nothing was delivered), LIMIT (who was to get a session cannot be charged for it: the
+    server, and nothing was delivered; or the caller, and the answer is lost).
+    Interrupt and deadline: not yet received, it is withdrawn (INTERRUPTED, TIMEOUT, no effect);
+    received, the server is asked to answer soon and the caller waits on.
 
 reply_receive(reply, endpoint)
     Answers `reply` (AX_HANDLE_NONE: nothing to answer) with thread_page.ipc.message and the reply
     parameters, then receives from `endpoint` (AX_RIGHT_RECEIVE; AX_HANDLE_NONE: does not receive,
     answers 0). The call the thread was serving and did not answer becomes parked. Room for the
-reply handle and `accept` handles is reserved before it blocks, so that a delivery cannot fail.
+    reply handle and `accept` handles is reserved before it blocks, so that a delivery cannot fail.
     Errors of the reply, in which case nothing was received and the reply handle stays: CALLER_DEAD
     (the handle is closed all the same), ABSENT (a page of loan 1 is not there: reply_control
-FAULT), ADDRESS (loan 1 or `data` is bad), NOT_FOUND (no session has a change's badge). Delivered in
-this order: interrupts of received calls, closes, bound events, calls by priority and age,
-redelivered ones first. Blocks; errors: TIMEOUT, INTERRUPTED, each with the reply done.
+    FAULT), ADDRESS (loan 1 or `data` is bad), NOT_FOUND (no session has a change's badge), ACCEPT
+    (the caller takes fewer handles). LIMIT: too many threads share the endpoint.
+    Delivered in this order: interrupts of received calls, closes, bound events, calls by priority
+    and age, redelivered ones first. Blocks; errors, each with the reply done: TIMEOUT, INTERRUPTED,
+    PEER_CLOSED (no handle with AX_RIGHT_RECEIVE is left).
 
 forward(reply, session)
     Passes a received call on, as it came, to the endpoint of a session of the caller
-(AX_RIGHT_CALL); the receiver sees that session's badge, the first caller's label, id and loans. For
-interrupts and deadlines the call stays a received one. The reply handle is gone. Errors:
-CALLER_DEAD (handle closed), PEER_CLOSED, DEADLOCK; the handle stays.
+    (AX_RIGHT_CALL); the receiver sees that session's badge, the first caller's label, id and loans.
+    For interrupts and deadlines the call stays a received one. The reply handle is gone. Errors:
+    CALLER_DEAD (handle closed), PEER_CLOSED, DEADLOCK; the handle stays.
 
 reply_control(reply, enum ax_reply_op, loan, offset)
     AX_REPLY_FAULT: gives the call back because a page of a loan at this offset is absent; core
-makes it present on the caller's behalf and delivers the call again, same id, AX_MESSAGE_RETRIED; a
-bad address ends the call with ADDRESS, a caller that cannot pay for the page with MEMORY or LIMIT.
-AX_REPLY_SERVE: the thread takes up a parked call: it inherits the caller's priority and its death
-counts against the call. Errors: CALLER_DEAD, ARGUMENT.
+    makes it present on the caller's behalf and delivers the call again, same id, its handles once
+    more, AX_MESSAGE_RETRIED; a bad address ends the call with ADDRESS, a caller that cannot pay for
+    the page with MEMORY or LIMIT. AX_REPLY_SERVE: the thread takes up a parked call (STATE: another
+    serves it): it inherits the caller's priority and its death counts against the call. Errors:
+    CALLER_DEAD (handle closed), ARGUMENT.
 
 loan_read(reply, loan, offset, address, size)   loan_write(reply, loan, offset, address, size)
     Copies from or to the lent range into or out of the caller's own memory. Never waits. Answers
@@ -193,13 +198,13 @@ endpoint_bind(endpoint, object, mask, cookie)
 
 session_create(endpoint, badge, signals, place)
     A session with that badge (AX_RIGHT_SESSIONS) and first signals. EXISTS: the badge is live or
-not retired. Rights of the handle: CALL, WAIT, COPY, MOVE. The charge passes to the process that
-first receives the handle.
+    not retired. PEER_CLOSED: the endpoint is gone. Rights of the handle: CALL, WAIT, COPY, MOVE.
+    The charge passes to the process that first receives the handle in a message.
 
 session_retire(endpoint, badge, enum ax_retire flags)
-    Forgets a closed session (STATE if it is still open). AX_RETIRE_END: ends an open one: its
-    holders see AX_SIGNAL_PEER_CLOSED, their calls PEER_CLOSED, queued ones too; nothing is
-announced.
+    Forgets a closed session (STATE if it is still open; NOT_FOUND). AX_RETIRE_END: ends an open
+    one: its holders see AX_SIGNAL_PEER_CLOSED, their calls PEER_CLOSED, queued ones too; nothing is
+    announced. Received calls are still answered.
 
 session_signal(endpoint, badge, clear, set)   AX_RIGHT_SESSIONS. Errors: NOT_FOUND.
 
@@ -263,15 +268,17 @@ has not that much left.
 process_create(account, place)   An empty process that the account (AX_HANDLE_NONE: own) pays for.
 
 process_clone(entry, stack, argument, place)
-    A copy of the calling process with one thread (label, priority and thread-page slot of the
-    caller, fs_base too, other registers as for thread_create): private memory copy-on-write, shared
-    memory shared, handles at the same index and generation except replies, devices and not-cloned
-    ones. Loans mapped here are not. Answers the child's process handle.
+    A copy of the calling process with one thread (label, priority, affinity and thread-page slot of
+    the caller; fs_base, thread_page.user, personality_stack and `inside` too, other registers as
+    for thread_create): private memory copy-on-write, shared memory shared, handles at the same
+    index and generation except replies, devices and not-cloned ones. Loans mapped here are not, nor
+    is a pending interrupt. Answers the child's process handle.
 
 process_end(process, enum ax_cause, code)
     Ends it (AX_RIGHT_CONTROL; AX_HANDLE_NONE: the caller's own, does not return). Its received
-calls go back, its handles close, then AX_SIGNAL_ENDED; memory and registers stay readable until the
-    last process handle is closed.
+    calls go back, its handles close, then AX_SIGNAL_ENDED; memory and registers stay readable until
+    the last process handle is closed, or its account has nothing left. The cause is one of EXIT to
+    HUNG. ENDED: it ends, or has ended, already.
 
 process_control(process, enum ax_process_op, a, b)
     SUSPEND, RESUME (CONTROL; counted; a suspended process's blocked calls go on, but nothing of it
