@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What matters of a state, as bytes: objects by their role, times relative to now, orders as
- * sequences. Left out: addresses, ids, slots and generations of handles, counters, what is in thread
- * pages (scripts took in what they read), and on one CPU which thread has it and which is next.
+ * sequences. Left out: addresses, ids, slots and generations of handles, counters, what is in
+ * thread pages (scripts took in what they read), and on one CPU which thread has it and which is
+ * next.
  */
 #include <string.h>
 
@@ -91,9 +92,16 @@ static void put_call(const struct call *call) {
         put_word(role(call->handles[i].object) << 16 ^ call->handles[i].rights);
 }
 
-/* On one CPU it is all the same which of those that can run has it: each may be the next. */
+/*
+ * Which thread has a CPU, and which waits for it in what order. With one CPU it makes no
+ * difference, but that with each change some of the work that is pending is done.
+ */
+static bool runs_matter(void) {
+    return kernel->cpu_count > 1 || WORK_PORTION < 64;
+}
+
 static void put_run(const struct thread *thread) {
-    bool one = kernel->cpu_count == 1;
+    bool one = !runs_matter();
     unsigned state = one && thread->state == THREAD_RUNNING ? THREAD_READY : thread->state;
     put(state | (unsigned)thread->block << 4);
     if (one || thread->state == THREAD_ENDED)
@@ -142,7 +150,7 @@ static void put_process(const struct process *process) {
     put((unsigned)process->state | (unsigned)process->step << 4);
     put(process->object.signals >> 24);
     put(process->suspended);
-    put(kernel->cpu_count > 1 ? process->running : 0);
+    put(runs_matter() ? process->running : 0);
     put((unsigned)process->object.work_queued);
     list_for_each (reply, &process->received, in_holder)
         put(reply_role(reply));
@@ -248,7 +256,7 @@ struct hash canon_hash(void) {
     }
     for (unsigned i = 0; i < ENDPOINTS; i++)
         put_endpoint(i);
-    for (uint32_t cpu = 0; kernel->cpu_count > 1 && cpu < kernel->cpu_count; cpu++)
+    for (uint32_t cpu = 0; runs_matter() && cpu < kernel->cpu_count; cpu++)
         put_cpu(&kernel->cpus[cpu]);
     const struct object *object;
     list_for_each (object, &kernel->work, work)

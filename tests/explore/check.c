@@ -32,7 +32,8 @@ static void received_check(unsigned who, const struct call *call) {
     const struct thread *server = setting.thread[holder];
     MUST_OF(who, holder,
             !list_is_linked(&call->in_interrupts) || server->block != BLOCK_RECEIVE ||
-                server->endpoint != call->session->endpoint);
+                server->endpoint != call->session->endpoint ||
+                reply->holder->state != PROCESS_OPEN);
     if (setting.thread[who]->interrupted)
         MUST_OF(who, holder, call->interrupted);
 }
@@ -49,11 +50,13 @@ static void call_check(unsigned who) {
     MUST_OF(who, tag, thread->state == THREAD_BLOCKED && thread->block == BLOCK_CALL);
     MUST_OF(who, tag, record->sent && record->answered == 0 && record->dropped == 0);
     MUST_OF(who, tag, call->state == CALL_QUEUED || call->state == CALL_RECEIVED);
-    MUST_OF(who, tag, record->deaths < DEATHS_MAX);
     if (call->state == CALL_RECEIVED) {
         received_check(who, call);
+        MUST_OF(who, tag,
+                record->deaths < DEATHS_MAX || call->reply->holder->state != PROCESS_OPEN);
         return;
     }
+    MUST_OF(who, tag, record->deaths < DEATHS_MAX);
     /* No wish for an early answer is lost: a call that nobody received is withdrawn by it. */
     MUST_OF(who, tag,
             !thread->interrupted || (call->redelivered && call->interrupted) || record->known);
@@ -209,7 +212,7 @@ void check_state(void) {
             continue;
         if (is_client(who) || is_server(who))
             call_check(who);
-        if (is_server(who))
+        if (is_server(who) && setting.process[who]->state == PROCESS_OPEN)
             server_check(who);
     }
     for (unsigned i = 0; i < ENDPOINTS; i++)

@@ -117,7 +117,7 @@ static void closes_follow(void) {
 void script_moves(unsigned who, struct moves *moves) {
     const struct actor *actor = &world.actors[who];
     moves->count = 0;
-    if (!actor->exists || actor->dead || actor->in_call)
+    if (!actor->exists || actor->dead || actor->in_call || actor->stuck)
         return;
     if (is_client(who))
         client_moves(who, moves);
@@ -146,6 +146,8 @@ void script_begin(unsigned who, struct move move, struct hal_event *event) {
 /* It is gone: what it was about to do is of no account any more. */
 static void actor_bury(unsigned who) {
     struct actor *actor = &world.actors[who];
+    if (is_server(who) && actor->in_call)
+        server_buried(who);
     if (is_client(who) || (is_server(who) && actor->move.verb == VERB_SUBCALL))
         record_end(tag_of_call(who));
     memset(actor, 0, sizeof(*actor));
@@ -155,33 +157,53 @@ static void actor_bury(unsigned who) {
         world.tokens_at[token][who] = 0;
 }
 
+/* Its process is about to end: it can do nothing more of use. */
+static void actor_stop(unsigned who, struct move move) {
+    if (move.verb == VERB_CALL || move.verb == VERB_SUBCALL)
+        record_end(tag_of_call(who));
+    world.actors[who].stuck = 1;
+}
+
+static void absorb(unsigned who) {
+    struct actor *actor = &world.actors[who];
+    const struct thread *thread = setting.thread[who];
+    if (!actor->in_call || thread->restarting)
+        return;
+    if (thread->state == THREAD_BLOCKED) {
+        if (is_server(who))
+            server_blocked(who);
+        return;
+    }
+    struct move move = actor->move;
+    ax_result result = (ax_result)thread->user.regs.rax;
+    actor->in_call = 0;
+    actor->move = (struct move){0};
+    if (result == AX_ERR_ENDED && thread->process->state != PROCESS_OPEN)
+        actor_stop(who, move);
+    else if (is_client(who))
+        client_absorb(who, move, result);
+    else if (is_server(who))
+        server_absorb(who, move, result);
+    else
+        keeper_absorb(who, move, result);
+}
+
+static bool is_calling(const struct actor *actor) {
+    return actor->in_call && (actor->move.verb == VERB_CALL || actor->move.verb == VERB_SUBCALL);
+}
+
+/* Those who ended come first, then those who answer, then those who are answered. */
 void scripts_absorb(void) {
-    for (unsigned who = 0; who < ACTORS; who++) {
-        struct actor *actor = &world.actors[who];
-        const struct thread *thread = setting.thread[who];
-        if (!actor->exists || actor->dead)
-            continue;
-        if (thread->state == THREAD_ENDED) {
-            actor_bury(who);
-            continue;
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned who = 0; who < ACTORS; who++) {
+            const struct actor *actor = &world.actors[who];
+            if (!actor->exists || actor->dead)
+                continue;
+            if (round == 0 && setting.thread[who]->state == THREAD_ENDED)
+                actor_bury(who);
+            else if (round > 0 && is_calling(actor) == (round == 2))
+                absorb(who);
         }
-        if (!actor->in_call || thread->restarting)
-            continue;
-        if (thread->state == THREAD_BLOCKED) {
-            if (is_server(who))
-                server_blocked(who);
-            continue;
-        }
-        struct move move = actor->move;
-        ax_result result = (ax_result)thread->user.regs.rax;
-        actor->in_call = 0;
-        actor->move = (struct move){0};
-        if (is_client(who))
-            client_absorb(who, move, result);
-        else if (is_server(who))
-            server_absorb(who, move, result);
-        else
-            keeper_absorb(who, move, result);
     }
     closes_follow();
 }

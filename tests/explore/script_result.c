@@ -2,6 +2,8 @@
 /* What comes of a server's moves, and whether it may be so. */
 #include <string.h>
 
+#include "handle.h"
+#include "process.h"
 #include "script_server.h"
 
 /* ---- Calls that come in ---------------------------------------------------------------------- */
@@ -188,6 +190,11 @@ static void job_end(unsigned who, bool handed_over) {
     server->pc = SERVER_CLOSE;
 }
 
+static void answer_count(const struct job *job) {
+    if (job_is_wanted(job))
+        world.records[job->tag].answered++;
+}
+
 static void answer_absorb(unsigned who, struct move move, ax_result result) {
     struct server *server = &world.actors[who].server;
     unsigned tag = server->now.tag;
@@ -198,6 +205,7 @@ static void answer_absorb(unsigned who, struct move move, ax_result result) {
         return;
     }
     MUST_OF(who, tag, result == AX_OK || received);
+    answer_count(&server->now);
     job_end(who, move.verb != VERB_ANSWER_EARLY);
     if (received)
         receive_absorb(who, result);
@@ -207,6 +215,7 @@ void server_blocked(unsigned who) {
     struct actor *actor = &world.actors[who];
     if (actor->move.verb != VERB_ANSWER_RECEIVE)
         return;
+    answer_count(&actor->server.now);
     job_end(who, true);
     actor->move = (struct move){.verb = VERB_RECEIVE};
 }
@@ -307,11 +316,14 @@ static void job_absorb(unsigned who, struct move move, ax_result result) {
     case VERB_ANSWER_RECEIVE: answer_absorb(who, move, result); break;
     case VERB_DROP:
         MUST_OF(who, result, result == AX_OK);
+        if (job_is_wanted(job))
+            world.records[job->tag].dropped++;
         job_end(who, false);
         break;
     case VERB_FORWARD: forward_absorb(who, result); break;
     case VERB_SERVE:
-        MUST_OF(who, result, result == (job_is_wanted(job) ? AX_OK : AX_ERR_CALLER_DEAD));
+        MUST_OF(who, result,
+                result == AX_OK || (result == AX_ERR_CALLER_DEAD && !job_is_wanted(job)));
         if (result == AX_OK)
             job->served = 1;
         else
@@ -401,5 +413,50 @@ void server_absorb(unsigned who, struct move move, ax_result result) {
         server->pc = server->now.tag != 0 ? SERVER_JOB : SERVER_IDLE;
         break;
     default: job_absorb(who, move, result); break;
+    }
+}
+
+/* ---- Its end --------------------------------------------------------------------------------- */
+
+/* Who makes the call that is at hand. */
+static const struct thread *caller_of(const struct job *job) {
+    if (job->tag < TAG_SUB)
+        return setting.thread[(job->tag - 1) / CALLS_EACH];
+    if (job->tag == TAG_BACK)
+        return setting.thread[LOWER];
+    return setting.thread[world.actors[S1].server.now.tag + TAG_SUB == job->tag ? S1 : S2];
+}
+
+static bool stash_holds(unsigned slot) {
+    const struct slot *found = handle_slot(&setting.process[STASH]->handles, slot);
+    return found != NULL && found->object != NULL;
+}
+
+void server_buried(unsigned who) {
+    const struct actor *actor = &world.actors[who];
+    const struct job *job = &actor->server.now;
+    struct record *record = &world.records[job->tag];
+    switch (actor->move.verb) {
+    case VERB_ANSWER:
+    case VERB_ANSWER_EARLY:
+    case VERB_ANSWER_RECEIVE:
+        if (job_is_wanted(job) && caller_of(job)->call.state == CALL_IDLE)
+            record->answered++;
+        break;
+    case VERB_DROP:
+        if (job_is_wanted(job) && caller_of(job)->call.state == CALL_IDLE)
+            record->dropped++;
+        break;
+    case VERB_EFFECT: record->effects = stash_holds(STASH_EFFECTS + job->tag); break;
+    case VERB_STASH_PUT:
+    case VERB_STASH_TAKE:
+        for (unsigned token = 0; token < 2; token++)
+            world.tokens_at[token][STASH] = stash_holds(STASH_TOKENS + token);
+        break;
+    case VERB_OPEN:
+        if (session_find(setting.endpoint[ENDPOINT_E], BADGE_OPENED + job->tag) != NULL)
+            badge_renew(BADGE_OPENED + job->tag);
+        break;
+    default: break;
     }
 }

@@ -139,15 +139,13 @@ static void answer_begin(unsigned who, enum answer answer, bool receive, struct 
             .handle = names.extra[who], .rights = AX_RIGHT_ALL | AX_HANDLE_MOVE};
     }
     ipc->accept = receive ? 1 : 0;
-    if (job_is_wanted(job))
-        world.records[job->tag].answered++;
     event_call(event, AX_CALL_REPLY_RECEIVE, names.reply[who],
                receive ? names.endpoint[who] : AX_HANDLE_NONE);
 }
 
 static void fault_begin(unsigned who, struct hal_event *event) {
     const struct job *job = &world.actors[who].server.now;
-    if (job->served && job_is_wanted(job))
+    if (job->served && job_is_wanted(job) && setting.process[who]->state == PROCESS_OPEN)
         world.records[job->tag].deaths++;
     *event = (struct hal_event){.kind = HAL_EVENT_FAULT};
     event->fault.access = AX_PROT_READ;
@@ -195,11 +193,7 @@ static void server_begin_job(unsigned who, struct move move, struct hal_event *e
     case VERB_ANSWER: answer_begin(who, ANSWER_OK, false, event); break;
     case VERB_ANSWER_EARLY: answer_begin(who, ANSWER_EARLY, false, event); break;
     case VERB_ANSWER_RECEIVE: answer_begin(who, ANSWER_OK, true, event); break;
-    case VERB_DROP:
-        if (job_is_wanted(&server->now))
-            world.records[server->now.tag].dropped++;
-        event_call(event, AX_CALL_HANDLE_CLOSE, names.reply[who]);
-        break;
+    case VERB_DROP: event_call(event, AX_CALL_HANDLE_CLOSE, names.reply[who]); break;
     case VERB_FORWARD:
         if (job_is_wanted(&server->now)) {
             record_unreceive(server->now.tag);

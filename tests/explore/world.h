@@ -204,6 +204,7 @@ struct actor {
     uint8_t exists;
     uint8_t in_call; /* the result of the last call has not been seen */
     uint8_t dead;
+    uint8_t stuck;    /* its process is ending, and it was told so */
     uint8_t pending;  /* it was interrupted, and has not taken that */
     struct move move; /* the last one, if in_call */
     union {
@@ -339,6 +340,8 @@ void server_begin(unsigned who, struct move move, struct hal_event *event);
 void server_absorb(unsigned who, struct move move, ax_result result);
 /* Its last move goes on, but what it answered with it is answered. */
 void server_blocked(unsigned who);
+/* It ended in its last move, whose result nobody saw. */
+void server_buried(unsigned who);
 void keeper_moves(unsigned who, struct moves *moves);
 void keeper_begin(unsigned who, struct move move, struct hal_event *event);
 void keeper_absorb(unsigned who, struct move move, ax_result result);
