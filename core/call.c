@@ -19,7 +19,7 @@ static int call_class(const struct call *call) {
     return call->redelivered || call->retried ? 0 : 1;
 }
 
-int call_compare(const struct tree_node *a, const struct tree_node *b) {
+static int call_compare(const struct tree_node *a, const struct tree_node *b) {
     const struct call *x = container_of(a, const struct call, node);
     const struct call *y = container_of(b, const struct call, node);
     if (call_class(x) != call_class(y))
@@ -167,7 +167,7 @@ void call_ask_early(struct thread *thread, enum ax_error error) {
 /* ---- Making a call ----------------------------------------------------------------------------
  */
 
-ax_result message_check(const struct ax_message *message) {
+static ax_result message_check(const struct ax_message *message) {
     if (message->word_count > AX_MESSAGE_WORDS || message->handle_count > AX_MESSAGE_HANDLES ||
         message->loan_count > AX_MESSAGE_LOANS)
         return AX_ERR_ARGUMENT;
@@ -202,11 +202,9 @@ ax_result message_hold(struct process *process, const struct ax_message *message
 }
 
 /* Whom the call is made to, and in whose name; nothing is taken yet. */
-static ax_result call_decode(struct thread *thread, ax_handle handle, const struct ax_ipc *ipc,
+static ax_result call_decode(struct thread *thread, uint64_t handle, const struct ax_ipc *ipc,
                              struct session **session, struct process **name) {
-    struct object *object;
-    TRY(handle_lookup(thread->process, handle, AX_TYPE_SESSION, AX_RIGHT_CALL, &object));
-    *session = (struct session *)object;
+    TRY(handle_get(thread, handle, AX_TYPE_SESSION, AX_RIGHT_CALL, session));
     TRY(process_lookup(thread, ipc->id_process, AX_RIGHT_HANDLES, name));
     if (ipc->accept > AX_MESSAGE_HANDLES)
         return AX_ERR_ARGUMENT;
@@ -255,7 +253,7 @@ ax_result sys_call(struct thread *thread, const uint64_t arguments[5]) {
     memcpy(&ipc, &thread->page->ipc, sizeof(ipc));
     struct session *session;
     struct process *name;
-    TRY(call_decode(thread, (ax_handle)arguments[0], &ipc, &session, &name));
+    TRY(call_decode(thread, arguments[0], &ipc, &session, &name));
     struct call *call = &thread->call;
     TRY(message_hold(thread->process, &ipc.message, call->handles));
     TRY(handle_promise(thread->process, ipc.accept));

@@ -97,9 +97,6 @@ void call_ask_early(struct thread *thread, enum ax_error error);
  * leave the caller's table (the call was answered). */
 void call_clear(struct call *call, bool move);
 
-/* Redelivered and retried ones first, by order alone; then by priority, then by order. */
-int call_compare(const struct tree_node *a, const struct tree_node *b);
-
 /* The first queued call that no instance has received before, or NULL. */
 struct call *call_first_fresh(const struct tree *calls);
 

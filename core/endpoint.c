@@ -162,7 +162,7 @@ static bool receive_call(struct endpoint *endpoint, struct thread *thread) {
 }
 
 /* A call that cannot be delivered ends, and what its end brings about comes before the next one. */
-bool endpoint_receive(struct endpoint *endpoint, struct thread *thread) {
+static bool endpoint_receive(struct endpoint *endpoint, struct thread *thread) {
     for (unsigned left = WORK_PORTION; left > 0; left--) {
         if (reply_tell_interrupt(endpoint, thread) || receive_close(endpoint, thread) ||
             receive_event(endpoint, thread) || receive_call(endpoint, thread))
@@ -215,9 +215,7 @@ void endpoint_receive_cancel(struct thread *thread) {
 
 static ax_result receive_decode(struct thread *thread, ax_handle handle,
                                 struct endpoint **endpoint) {
-    struct object *object;
-    TRY(handle_lookup(thread->process, handle, AX_TYPE_ENDPOINT, AX_RIGHT_RECEIVE, &object));
-    *endpoint = (struct endpoint *)object;
+    TRY(handle_get(thread, handle, AX_TYPE_ENDPOINT, AX_RIGHT_RECEIVE, endpoint));
     const volatile struct ax_ipc *ipc = &thread->page->ipc;
     thread->accept = ipc->accept;
     thread->buffer = ipc->buffer;
@@ -313,20 +311,16 @@ static unsigned list_redelivered(const struct endpoint *endpoint, uint64_t skip,
 }
 
 ax_result sys_endpoint_list(struct thread *thread, const uint64_t arguments[5]) {
-    struct object *object;
+    const struct endpoint *endpoint;
     struct ax_session_info info[LIST_MAX];
     unsigned count;
-    TRY(handle_lookup(thread->process, (ax_handle)arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_SESSIONS,
-                      &object));
-    const struct endpoint *endpoint = (const struct endpoint *)object;
-    switch (arguments[1]) {
-    case AX_LIST_LIVE:
-    case AX_LIST_CLOSED:
+    TRY(handle_get(thread, arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_SESSIONS, &endpoint));
+    if (arguments[1] > AX_LIST_REDELIVERED)
+        return AX_ERR_ARGUMENT;
+    if (arguments[1] == AX_LIST_REDELIVERED)
+        count = list_redelivered(endpoint, arguments[2], info);
+    else
         count = list_sessions(endpoint, arguments[1] == AX_LIST_CLOSED, arguments[2], info);
-        break;
-    case AX_LIST_REDELIVERED: count = list_redelivered(endpoint, arguments[2], info); break;
-    default: return AX_ERR_ARGUMENT;
-    }
     memcpy(thread->page->buffer, info, count * sizeof(info[0]));
     return count;
 }

@@ -61,12 +61,6 @@ void endpoint_deliver(struct endpoint *endpoint);
 /* There is something to receive: sets or clears AX_SIGNAL_PENDING. */
 void endpoint_update(struct endpoint *endpoint);
 
-/*
- * Takes the first thing to receive for a thread that is receiving, and writes it into its page.
- * False: nothing to receive.
- */
-bool endpoint_receive(struct endpoint *endpoint, struct thread *thread);
-
 /* A thread that waits in receive gives up; its promised slots are returned. */
 void endpoint_receive_cancel(struct thread *thread);
 

@@ -5,19 +5,9 @@
 #include "call.h"
 #include "endpoint.h"
 
-/* Counts, loan ranges and access bits of an outgoing message. Errors: ARGUMENT, ADDRESS. */
-MUST_USE ax_result message_check(const struct ax_message *message);
-
 /* Looks up the message's handles with the rights to send them; nothing is referenced. */
 MUST_USE ax_result message_hold(struct process *process, const struct ax_message *message,
                                 struct held_handle held[AX_MESSAGE_HANDLES]);
-
-/*
- * Makes the held handles in the receiver's table, out of room promised there, and writes them to
- * `to`. LIMIT: the receiver cannot be charged for a session; nothing was made.
- */
-MUST_USE ax_result message_deliver_handles(struct process *receiver, const struct held_handle *held,
-                                           unsigned count, struct ax_message_handle *to);
 
 /* The session is listed no more: retired, ended, or its endpoint is gone. */
 void session_forget(struct session *session);

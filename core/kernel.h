@@ -19,7 +19,6 @@
 struct kernel {
     _Atomic uint32_t lock; /* the kernel lock: the CPU's id plus one, or 0 */
     bool fast_ipc;         /* the short path is tried first */
-    bool halting;
     uint32_t cpu_count;
     struct cpu *cpus; /* cpu_count of them */
 

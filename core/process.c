@@ -26,17 +26,23 @@ ax_result process_make(struct account *account, struct process **made) {
 
 ax_result process_lookup(struct thread *thread, ax_handle handle, uint32_t rights,
                          struct process **process) {
-    struct object *object;
     *process = thread->process;
     if (handle == AX_HANDLE_NONE)
         return AX_OK;
-    ax_result result = handle_lookup(thread->process, handle, AX_TYPE_PROCESS, rights, &object);
-    if (result == AX_OK)
-        *process = (struct process *)object;
-    return result;
+    return handle_get(thread, handle, AX_TYPE_PROCESS, rights, process);
 }
 
 /* ---- The end --------------------------------------------------------------------------------- */
+
+/* The process ends of something that its threads did: the call this one serves counts it. */
+static void process_count_death(const struct thread *thread) {
+    uint32_t cause = thread->process->cause;
+    if (cause != AX_CAUSE_FAULT && cause != AX_CAUSE_HUNG && cause != AX_CAUSE_BOUNCE)
+        return;
+    const struct reply *reply = thread->serving;
+    if (reply != NULL && reply->caller != NULL)
+        reply->caller->call.deaths++;
+}
 
 void process_end(struct process *process, enum ax_cause cause, uint32_t fault, int64_t code,
                  uint64_t address) {
@@ -61,23 +67,13 @@ void process_end(struct process *process, enum ax_cause cause, uint32_t fault, i
     object_work(&process->object);
 }
 
-void process_count_death(const struct thread *thread) {
-    uint32_t cause = thread->process->cause;
-    if (cause != AX_CAUSE_FAULT && cause != AX_CAUSE_HUNG && cause != AX_CAUSE_BOUNCE)
-        return;
-    const struct reply *reply = thread->serving;
-    if (reply != NULL && reply->caller != NULL)
-        reply->caller->call.deaths++;
-}
-
 bool process_end_threads(struct process *process, enum ax_cause cause, unsigned *portion) {
     struct thread *thread;
     list_for_each_safe (thread, &process->threads, in_process) {
         if (thread->state == THREAD_ENDED)
             continue;
-        if (*portion == 0)
+        if (!portion_take(portion))
             return false;
-        --*portion;
         process_count_death(thread);
         thread_end(thread, cause, process->code);
     }
@@ -96,9 +92,8 @@ void process_thread_left(struct process *process) {
 static bool process_give_back_calls(struct process *process, unsigned *portion) {
     struct list *first;
     while ((first = list_first(&process->received)) != NULL) {
-        if (*portion == 0)
+        if (!portion_take(portion))
             return false;
-        --*portion;
         reply_give_back(list_entry(first, struct reply, in_holder), true);
     }
     return true;
@@ -133,9 +128,8 @@ static bool process_release(struct process *process, unsigned *portion) {
     process->released = true;
     list_remove(&process->in_corpses);
     while ((first = list_first(&process->threads)) != NULL) {
-        if (*portion == 0)
+        if (!portion_take(portion))
             return false;
-        --*portion;
         thread_release(list_entry(first, struct thread, in_process));
     }
     if (!space_clear(process, portion))

@@ -69,9 +69,6 @@ void process_end(struct process *process, enum ax_cause cause, uint32_t fault, i
  * Calls that a thread serves count a death where the cause is the instance.s own doing. */
 bool process_end_threads(struct process *process, enum ax_cause cause, unsigned *portion);
 
-/* The process ends of something that its threads did: the call this one serves counts it. */
-void process_count_death(const struct thread *thread);
-
 /* A thread left its CPU: an ENDING or suspended process may have waited for that. */
 void process_thread_left(struct process *process);
 

@@ -39,8 +39,8 @@ static ax_result sessions_recharge(const struct process *receiver, const struct 
     return AX_OK;
 }
 
-ax_result message_deliver_handles(struct process *receiver, const struct held_handle *held,
-                                  unsigned count, struct ax_message_handle *to) {
+static ax_result message_deliver_handles(struct process *receiver, const struct held_handle *held,
+                                         unsigned count, struct ax_message_handle *to) {
     TRY(sessions_recharge(receiver, held, count));
     for (unsigned i = 0; i < count; i++) {
         uint32_t rights = held[i].rights & AX_RIGHT_ALL;
@@ -208,9 +208,7 @@ void reply_give_back(struct reply *reply, bool died) {
 
 /* A received call by its reply handle. CALLER_DEAD: the handle is closed. */
 static ax_result reply_lookup(struct thread *thread, uint64_t handle, struct reply **reply) {
-    struct object *object;
-    TRY(handle_lookup(thread->process, (ax_handle)handle, AX_TYPE_REPLY, 0, &object));
-    *reply = (struct reply *)object;
+    TRY(handle_get(thread, handle, AX_TYPE_REPLY, 0, reply));
     if ((*reply)->caller != NULL)
         return AX_OK;
     ax_result result = handle_close(thread->process, (ax_handle)handle);
@@ -288,10 +286,8 @@ ax_result reply_answer(struct thread *thread, ax_handle handle) {
 
 ax_result sys_forward(struct thread *thread, const uint64_t arguments[5]) {
     struct reply *reply;
-    struct object *object;
-    TRY(handle_lookup(thread->process, (ax_handle)arguments[1], AX_TYPE_SESSION, AX_RIGHT_CALL,
-                      &object));
-    struct session *session = (struct session *)object;
+    struct session *session;
+    TRY(handle_get(thread, arguments[1], AX_TYPE_SESSION, AX_RIGHT_CALL, &session));
     if (session_is_over(session))
         return AX_ERR_PEER_CLOSED;
     TRY(reply_lookup(thread, arguments[0], &reply));
