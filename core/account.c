@@ -71,8 +71,7 @@ ax_result account_make(struct account *parent, uint64_t bytes, uint64_t objects,
     return AX_OK;
 }
 
-/* AX_HANDLE_NONE: the account of the thread's process. */
-static ax_result account_lookup(struct thread *thread, uint64_t handle, struct account **account) {
+ax_result account_lookup(struct thread *thread, uint64_t handle, struct account **account) {
     *account = thread->process->account;
     if ((ax_handle)handle == AX_HANDLE_NONE)
         return AX_OK;

@@ -21,3 +21,6 @@ void account_uncharge(struct account *account, uint64_t bytes, uint64_t objects)
 /* A child with these limits, taken out of the parent's. One ref, the caller's. */
 MUST_USE ax_result account_make(struct account *parent, uint64_t bytes, uint64_t objects,
                                 struct account **account);
+
+/* AX_HANDLE_NONE: the account of the thread's process; else a handle with AX_RIGHT_CHARGE. */
+MUST_USE ax_result account_lookup(struct thread *thread, uint64_t handle, struct account **account);

@@ -8,11 +8,10 @@
 #include "thread.h"
 
 ax_result sys_process_create(struct thread *thread, const uint64_t arguments[5]) {
-    struct account *account = thread->process->account;
+    struct account *account;
     struct place place;
     struct process *process = NULL;
-    if (arguments[0] != AX_HANDLE_NONE)
-        TRY(handle_get(thread, arguments[0], AX_TYPE_ACCOUNT, AX_RIGHT_CHARGE, &account));
+    TRY(account_lookup(thread, arguments[0], &account));
     TRY(place_decode(thread, arguments[1], &place));
     ax_result result = process_make(account, &process);
     return place_made(&place, result, process, AX_RIGHT_ALL);

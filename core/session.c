@@ -68,12 +68,7 @@ void session_free(struct session *session) {
 /* An endpoint of the caller's that it may make and manage sessions of. */
 static ax_result session_endpoint(struct thread *thread, uint64_t handle,
                                   struct endpoint **endpoint) {
-    struct object *object;
-    ax_result result = handle_lookup(thread->process, (ax_handle)handle, AX_TYPE_ENDPOINT,
-                                     AX_RIGHT_SESSIONS, &object);
-    if (result == AX_OK)
-        *endpoint = (struct endpoint *)object;
-    return result;
+    return handle_get(thread, handle, AX_TYPE_ENDPOINT, AX_RIGHT_SESSIONS, endpoint);
 }
 
 ax_result sys_session_create(struct thread *thread, const uint64_t arguments[5]) {

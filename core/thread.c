@@ -81,6 +81,17 @@ static void thread_join(struct thread *thread) {
     kernel->counters.threads++;
 }
 
+/* One that could not be made, as far as it came. */
+static void thread_discard(struct thread *thread) {
+    struct account *account = thread->object.account;
+    if (thread->page != NULL)
+        thread_page_free(thread);
+    heap_free(account, thread->user.vector, hal_boot()->vector_bytes);
+    if (thread->call.reply != NULL)
+        object_discard(&thread->call.reply->object, sizeof(struct reply));
+    object_discard(&thread->object, sizeof(*thread));
+}
+
 ax_result thread_make(struct process *process, uint32_t slot, uint64_t label, uint8_t priority,
                       struct thread **made) {
     struct thread *thread;
@@ -94,38 +105,23 @@ ax_result thread_make(struct process *process, uint32_t slot, uint64_t label, ui
     ASSERT(!bitmap_test(process->slots, slot));
     TRY(space_create(process));
     TRY(object_make(AX_TYPE_THREAD, process->account, sizeof(*thread), &thread));
-    ax_result result;
     thread_init(thread, process, label, priority);
     thread->slot = slot;
-    if (vector_bytes > 0) {
+    ax_result result = thread_reply(thread);
+    if (result == AX_OK && vector_bytes > 0)
         result = heap_alloc(process->account, vector_bytes, &thread->user.vector);
-        if (result != AX_OK)
-            goto fail_vector;
-    }
-    result = thread_reply(thread);
-    if (result != AX_OK)
-        goto fail_reply;
-    result = thread_page(thread);
-    if (result != AX_OK)
-        goto fail_page;
-    if (!hal_user_create(&thread->user, &process->space.hal)) {
+    if (result == AX_OK)
+        result = thread_page(thread);
+    if (result == AX_OK && !hal_user_create(&thread->user, &process->space.hal))
         result = AX_ERR_MEMORY;
-        goto fail_user;
+    if (result != AX_OK) {
+        thread_discard(thread);
+        return result;
     }
     thread->user_created = true;
     thread_join(thread);
     *made = thread;
     return AX_OK;
-
-fail_user:
-    thread_page_free(thread);
-fail_page:
-    object_discard(&thread->call.reply->object, sizeof(struct reply));
-fail_reply:
-    heap_free(process->account, thread->user.vector, vector_bytes);
-fail_vector:
-    object_discard(&thread->object, sizeof(*thread));
-    return result;
 }
 
 /* ---- Blocking and waking ----------------------------------------------------------------------

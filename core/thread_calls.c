@@ -45,11 +45,6 @@ ax_result sys_thread_exit(struct thread *thread, const uint64_t arguments[5]) {
 
 /* ---- Control --------------------------------------------------------------------------------- */
 
-static ax_result thread_get_regs(struct thread *caller, const struct thread *thread) {
-    memcpy(caller->page->buffer, &thread->user.regs, sizeof(thread->user.regs));
-    return AX_OK;
-}
-
 static ax_result thread_set_regs(struct thread *caller, struct thread *thread) {
     struct ax_regs regs;
     if (thread->state != THREAD_READY || thread->on_cpu || thread->restarting)
@@ -100,15 +95,12 @@ ax_result sys_thread_control(struct thread *caller, const uint64_t arguments[5])
     if (op >= sizeof(control_rights) / sizeof(control_rights[0]))
         return AX_ERR_ARGUMENT;
     if (arguments[0] != AX_HANDLE_NONE) {
-        struct object *object;
-        TRY(handle_lookup(caller->process, (ax_handle)arguments[0], AX_TYPE_THREAD,
-                          control_rights[op], &object));
-        thread = (struct thread *)object;
+        TRY(handle_get(caller, arguments[0], AX_TYPE_THREAD, control_rights[op], &thread));
     }
     if (op == AX_THREAD_GET_REGS)
-        return thread_get_regs(caller, thread);
-    if (thread->state == THREAD_ENDED)
-        return AX_ERR_ENDED;
+        memcpy(caller->page->buffer, &thread->user.regs, sizeof(thread->user.regs));
+    if (op == AX_THREAD_GET_REGS || thread->state == THREAD_ENDED)
+        return op == AX_THREAD_GET_REGS ? AX_OK : AX_ERR_ENDED;
     switch (op) {
     case AX_THREAD_INTERRUPT: thread_interrupt(thread); return AX_OK;
     case AX_THREAD_TAKE: return thread == caller ? thread_take(thread) : AX_ERR_ARGUMENT;
