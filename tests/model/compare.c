@@ -32,11 +32,13 @@ static const void *core_of(const struct ref_handle *handle) {
                                      : (const void *)((struct thread *)caller->core)->call.reply;
 }
 
+static unsigned handle_counts[OBJECTS];
+
 static void compare_process(int index) {
     const struct ref_process *it = &ref.processes[index];
     const struct process *process = it->core;
     if (!it->open) {
-        if (ref_handle_count(it->object) > 0 && process->state != PROCESS_CORPSE)
+        if (handle_counts[it->object] > 0 && process->state != PROCESS_CORPSE)
             driver_fail("process %d is no corpse", index);
         return;
     }
@@ -137,7 +139,7 @@ static void compare_thread(int index) {
 
 static void compare_object(int index) {
     const struct ref_object *it = &ref.objects[index];
-    if (ref_handle_count(index) == 0)
+    if (handle_counts[index] == 0)
         return;
     const struct object *object = it->core;
     uint32_t signals = object->signals & ~(uint32_t)AX_SIGNAL_PENDING;
@@ -158,6 +160,7 @@ void world_compare(void) {
     }
     if (ref.unpredictable)
         return;
+    ref_handle_counts(handle_counts);
     for (int p = 0; p < PROCESSES; p++) {
         if (ref.processes[p].exists)
             compare_process(p);

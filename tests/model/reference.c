@@ -107,6 +107,23 @@ unsigned ref_handle_count(int object) {
     return count_with(object, 0) + ref.objects[object].kept;
 }
 
+void ref_handle_counts(unsigned counts[OBJECTS]) {
+    for (int o = 0; o < OBJECTS; o++)
+        counts[o] = ref.objects[o].kept;
+    for (int p = 0; p < PROCESSES; p++) {
+        for (int i = 0; ref.processes[p].exists && i < HANDLES; i++) {
+            const struct ref_handle *handle = &ref.processes[p].handles[i];
+            if (handle->used && handle->object >= 0)
+                counts[handle->object]++;
+        }
+    }
+    for (int t = 0; t < THREADS; t++) {
+        const struct ref_call *call = &ref.threads[t].call;
+        for (unsigned i = 0; (call->queued || call->received) && i < call->handle_count; i++)
+            counts[call->handles[i].object]++;
+    }
+}
+
 static void work_add(int object) {
     for (int i = 0; i < ref.work_count; i++) {
         if (ref.work[i] == object)

@@ -124,6 +124,8 @@ int ref_thread_new(int process, void *core, int base, uint64_t label);
 struct ref_handle *ref_handle_new(int process, int object, uint32_t rights, ax_handle value);
 struct ref_handle *ref_handle_find(int process, ax_handle value);
 unsigned ref_handle_count(int object);
+/* The same of all objects, found in one go. */
+void ref_handle_counts(unsigned counts[OBJECTS]);
 /* A handle with these rights went; what follows from it does too. */
 void ref_handle_lost(int object, uint32_t rights);
 
