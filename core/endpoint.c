@@ -119,17 +119,28 @@ void endpoint_update(struct endpoint *endpoint) {
 }
 
 /* Something that is not a call; the promised slots go back. */
-static void receive_notice(struct thread *thread, enum ax_message_kind kind, uint64_t badge,
-                           uint64_t word) {
+static struct ax_message *receive_notice(struct thread *thread, enum ax_message_kind kind,
+                                         uint64_t badge) {
     struct ax_message *message = &thread->page->ipc.message;
     memset(message, 0, sizeof(*message));
     message->kind = (uint8_t)kind;
     message->badge = badge;
-    if (kind == AX_MESSAGE_EVENT) {
-        message->words[0] = word;
-        message->word_count = 1;
-    }
     handle_unpromise(thread->process, thread->accept + 1);
+    return message;
+}
+
+/* The first interrupted call that its process holds, of whatever endpoint. */
+static bool receive_interrupt(struct thread *thread) {
+    struct list *first = list_first(&thread->process->interrupts);
+    if (first == NULL)
+        return false;
+    struct call *call = list_entry(first, struct call, in_interrupts);
+    struct ax_message *message = receive_notice(thread, AX_MESSAGE_INTERRUPT, call->session->badge);
+    message->id = call->id;
+    message->reply = call->reply->handle;
+    reply_forget_interrupt(call);
+    endpoint_update(call->session->endpoint);
+    return true;
 }
 
 static bool receive_close(struct endpoint *endpoint, struct thread *thread) {
@@ -139,7 +150,7 @@ static bool receive_close(struct endpoint *endpoint, struct thread *thread) {
     struct session *session = list_entry(first, struct session, in_closed);
     list_remove(&session->in_closed);
     session->state = SESSION_ANNOUNCED;
-    receive_notice(thread, AX_MESSAGE_CLOSE, session->badge, 0);
+    receive_notice(thread, AX_MESSAGE_CLOSE, session->badge);
     return true;
 }
 
@@ -149,7 +160,9 @@ static bool receive_event(struct endpoint *endpoint, struct thread *thread) {
         uint64_t cookie;
         uint32_t signals;
         if (binding_take(list_entry(first, struct binding, ready), &cookie, &signals)) {
-            receive_notice(thread, AX_MESSAGE_EVENT, cookie, signals);
+            struct ax_message *message = receive_notice(thread, AX_MESSAGE_EVENT, cookie);
+            message->words[0] = signals;
+            message->word_count = 1;
             return true;
         }
     }
@@ -164,7 +177,7 @@ static bool receive_call(struct endpoint *endpoint, struct thread *thread) {
 /* A call that cannot be delivered ends, and what its end brings about comes before the next one. */
 static bool endpoint_receive(struct endpoint *endpoint, struct thread *thread) {
     for (unsigned left = WORK_PORTION; left > 0; left--) {
-        if (reply_tell_interrupt(endpoint, thread) || receive_close(endpoint, thread) ||
+        if (receive_interrupt(thread) || receive_close(endpoint, thread) ||
             receive_event(endpoint, thread) || receive_call(endpoint, thread))
             return true;
         if (!has_message(endpoint))

@@ -31,9 +31,6 @@ MUST_USE ax_result reply_answer(struct thread *thread, ax_handle handle);
 /* A receiver takes a QUEUED call: fills its page. False: the call failed instead. */
 bool reply_begin(struct call *call, struct thread *server);
 
-/* Tells a receiver of the first interrupted call its process holds. False: none. */
-bool reply_tell_interrupt(struct endpoint *endpoint, struct thread *server);
-
 /*
  * The short path (ipc_fast.c): at most 4 words, no handles, no loans, the receiver waiting and fit
  * for this CPU, no change of inheritance but the plain one. False: it does not apply and nothing

@@ -57,25 +57,16 @@ static ax_result loan_copy(struct thread *thread, const uint64_t arguments[5], b
     uint8_t access = to_lender ? AX_LOAN_WRITE : AX_LOAN_READ;
     TRY(lent_lookup(thread, arguments, access, &lent));
     uint64_t size = arguments[4] < lent.left ? arguments[4] : lent.left;
-    uint64_t done = thread->progress[0];
-    uint64_t own = arguments[3] + done;
-    unsigned portion = WORK_PORTION;
-    int side;
+    struct process *own = thread->process;
+    int side = 0;
     ax_result result;
     if (to_lender)
-        result = user_copy(lent.lender, lent.address + done, thread->process, own, size - done,
-                           false, &portion, &side);
+        result = user_copy_portion(thread, lent.lender, lent.address, own, arguments[3], size,
+                                   false, &side);
     else
-        result = user_copy(thread->process, own, lent.lender, lent.address + done, size - done,
-                           false, &portion, &side);
-    if (result < 0 && done > 0)
-        return (ax_result)done;
-    if (result < 0)
-        return (side == 1) == to_lender ? lent_error(result) : result;
-    thread->progress[0] = done + (uint64_t)result;
-    if (portion == 0 && thread->progress[0] < size)
-        return RESULT_RESTART;
-    return (ax_result)thread->progress[0];
+        result = user_copy_portion(thread, own, arguments[3], lent.lender, lent.address, size,
+                                   false, &side);
+    return (side == 1) == to_lender ? lent_error(result) : result;
 }
 
 ax_result sys_loan_read(struct thread *thread, const uint64_t arguments[5]) {

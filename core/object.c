@@ -61,7 +61,7 @@ void object_handle_unref(struct object *object, uint32_t rights) {
         endpoint_handles_changed((struct endpoint *)object, rights, -1);
     if (object->handles == 0) {
         if (object->type == AX_TYPE_SESSION)
-            session_unhandled((struct session *)object);
+            session_check_closed((struct session *)object);
         else if (object->type == AX_TYPE_PROCESS)
             process_unhandled((struct process *)object);
         else if (object->type == AX_TYPE_REPLY)

@@ -97,7 +97,6 @@ void device_free(struct device *device);
 void account_free(struct account *account);
 
 /* What a type does when its last handle, or last handle with a right that counts, is gone. */
-void session_unhandled(struct session *session);
 void endpoint_handles_changed(struct endpoint *endpoint, uint32_t rights, int change);
 void process_unhandled(struct process *process);
 void reply_unhandled(struct reply *reply);

@@ -147,10 +147,8 @@ ax_result sys_process_control(struct thread *thread, const uint64_t arguments[5]
 ax_result sys_process_copy(struct thread *thread, const uint64_t arguments[5]) {
     struct process *process;
     struct process *own = thread->process;
-    uint64_t size = arguments[3];
-    uint64_t done = thread->progress[0];
+    uint64_t there = arguments[1], here = arguments[2], size = arguments[3];
     bool writes = arguments[4] == 1;
-    unsigned portion = WORK_PORTION;
     int side;
     if (arguments[4] > 1)
         return AX_ERR_ARGUMENT;
@@ -160,19 +158,9 @@ ax_result sys_process_copy(struct thread *thread, const uint64_t arguments[5]) {
         return AX_ERR_ENDED;
     if (size > INT64_MAX)
         return AX_ERR_ARGUMENT;
-    if (size == done)
-        return (ax_result)done;
-    uint64_t there = arguments[1] + done;
-    uint64_t here = arguments[2] + done;
-    ax_result result =
-        writes ? user_copy(process, there, own, here, size - done, true, &portion, &side)
-               : user_copy(own, here, process, there, size - done, false, &portion, &side);
-    if (result < 0)
-        return done > 0 ? (ax_result)done : result;
-    thread->progress[0] = done + (uint64_t)result;
-    if (portion == 0 && thread->progress[0] < size)
-        return RESULT_RESTART;
-    return (ax_result)thread->progress[0];
+    if (writes)
+        return user_copy_portion(thread, process, there, own, here, size, true, &side);
+    return user_copy_portion(thread, own, here, process, there, size, false, &side);
 }
 
 /* ---- Clone ----------------------------------------------------------------------------------- */

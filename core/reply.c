@@ -112,25 +112,6 @@ bool reply_begin(struct call *call, struct thread *server) {
     return true;
 }
 
-bool reply_tell_interrupt(struct endpoint *endpoint, struct thread *server) {
-    struct list *first = list_first(&server->process->interrupts);
-    if (first == NULL)
-        return false;
-    struct call *call = list_entry(first, struct call, in_interrupts);
-    struct endpoint *about = call->session->endpoint;
-    reply_forget_interrupt(call);
-    struct ax_message *message = &server->page->ipc.message;
-    memset(message, 0, sizeof(*message));
-    message->kind = AX_MESSAGE_INTERRUPT;
-    message->id = call->id;
-    message->badge = call->session->badge;
-    message->reply = call->reply->handle;
-    handle_unpromise(server->process, server->accept + 1);
-    if (about != endpoint)
-        endpoint_update(about);
-    return true;
-}
-
 void reply_forget_interrupt(struct call *call) {
     if (!list_is_linked(&call->in_interrupts))
         return;

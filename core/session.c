@@ -42,10 +42,6 @@ void session_check_closed(struct session *session) {
     endpoint_deliver(endpoint);
 }
 
-void session_unhandled(struct session *session) {
-    session_check_closed(session);
-}
-
 void session_forget(struct session *session) {
     struct endpoint *endpoint = session->endpoint;
     if (session->state == SESSION_OPEN)

@@ -181,3 +181,9 @@ MUST_USE ax_result user_write(struct process *process, uint64_t address, const v
 MUST_USE ax_result user_copy(struct process *to, uint64_t to_address, struct process *from,
                              uint64_t from_address, uint64_t size, bool force, unsigned *portion,
                              int *side);
+
+/* The same for a call of the thread that copies no more than that: goes on from its progress, and
+ * answers the call's result. */
+MUST_USE ax_result user_copy_portion(struct thread *thread, struct process *to, uint64_t to_address,
+                                     struct process *from, uint64_t from_address, uint64_t size,
+                                     bool force, int *side);

@@ -5,6 +5,7 @@
 #include "frame.h"
 #include "process.h"
 #include "space.h"
+#include "thread.h"
 
 /* How much of `size` lies in the address's page. */
 static size_t page_part(uint64_t address, uint64_t size) {
@@ -66,4 +67,18 @@ ax_result user_copy(struct process *to, uint64_t to_address, struct process *fro
         done += part;
     }
     return (ax_result)done;
+}
+
+ax_result user_copy_portion(struct thread *thread, struct process *to, uint64_t to_address,
+                            struct process *from, uint64_t from_address, uint64_t size, bool force,
+                            int *side) {
+    uint64_t done = thread->progress[0];
+    unsigned portion = WORK_PORTION;
+    ax_result result = user_copy(to, to_address + done, from, from_address + done, size - done,
+                                 force, &portion, side);
+    if (result < 0)
+        return done > 0 ? (ax_result)done : result;
+    thread->progress[0] = done + (uint64_t)result;
+    return portion == 0 && thread->progress[0] < size ? RESULT_RESTART
+                                                      : (ax_result)thread->progress[0];
 }
