@@ -2,8 +2,6 @@
 #include "account.h"
 
 #include "calls.h"
-#include "handle.h"
-#include "kernel.h"
 #include "process.h"
 #include "thread.h"
 

@@ -4,7 +4,6 @@
 #include <base/memory.h>
 
 #include "calls.h"
-#include "endpoint.h"
 #include "ipc.h"
 #include "kernel.h"
 #include "process.h"

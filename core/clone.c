@@ -5,7 +5,6 @@
 #include "frame.h"
 #include "memory.h"
 #include "process.h"
-#include "space.h"
 
 /* The child's view of a parent's private page. A pinned frame is the parent's own to the end of the
  * loan, so the child gets a copy. */

@@ -5,7 +5,6 @@
 
 #include "calls.h"
 #include "event.h"
-#include "heap.h"
 #include "ipc.h"
 #include "kernel.h"
 #include "process.h"

@@ -3,11 +3,9 @@
 #include <base/align.h>
 #include <base/memory.h>
 
-#include "frame.h"
 #include "kernel.h"
 #include "memory.h"
 #include "process.h"
-#include "space.h"
 
 /* One page of a region: where it is, and the frame it shows (NULL: none yet). */
 struct page {

@@ -4,11 +4,9 @@
 #include <base/align.h>
 
 #include "calls.h"
-#include "frame.h"
 #include "kernel.h"
 #include "memory.h"
 #include "process.h"
-#include "space.h"
 #include "thread.h"
 
 /* A place in the tree: waiters of a key from a sequence number on. */

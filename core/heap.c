@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap.h"
 
-#include <base/align.h>
 #include <base/bitmap.h>
 #include <base/memory.h>
 

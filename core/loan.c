@@ -5,10 +5,8 @@
 
 #include "calls.h"
 #include "frame.h"
-#include "handle.h"
 #include "memory.h"
 #include "process.h"
-#include "space.h"
 #include "thread.h"
 
 /* A part of a received call's loan that its receiver asks for. */

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "memory.h"
 
-#include "account.h"
 #include "calls.h"
 #include "device.h"
-#include "frame.h"
-#include "handle.h"
-#include "heap.h"
 #include "kernel.h"
 #include "process.h"
 #include "thread.h"

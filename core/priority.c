@@ -2,8 +2,6 @@
 /* Priority inheritance along calls, and the cycles that calls could close. */
 #include "calls.h"
 #include "endpoint.h"
-#include "kernel.h"
-#include "process.h"
 #include "sched.h"
 #include "thread.h"
 

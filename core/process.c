@@ -3,10 +3,7 @@
 
 #include "account.h"
 #include "calls.h"
-#include "heap.h"
-#include "ipc.h"
 #include "kernel.h"
-#include "root.h"
 #include "thread.h"
 
 ax_result process_make(struct account *account, struct process **made) {

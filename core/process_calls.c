@@ -70,14 +70,18 @@ static ax_result process_label(struct process *process, uint64_t slot, uint64_t 
     return found ? AX_OK : AX_ERR_NOT_FOUND;
 }
 
-static ax_result process_personality(struct thread *thread, struct process *process) {
+static ax_result process_personality(const struct thread *caller, struct process *process) {
     struct ax_personality wanted;
-    memcpy(&wanted, thread->page->buffer, sizeof(wanted));
+    struct thread *thread;
+    memcpy(&wanted, caller->page->buffer, sizeof(wanted));
     if (wanted.entry >= AX_USER_END || wanted.recovery >= AX_USER_END ||
         wanted.range_restart >= AX_USER_END || wanted.range_start > wanted.range_end ||
         wanted.range_end > AX_USER_END)
         return AX_ERR_ARGUMENT;
     process->personality = wanted;
+    list_for_each (thread, &process->threads, in_process) {
+        thread->page->personality = wanted;
+    }
     return AX_OK;
 }
 

@@ -3,8 +3,6 @@
 
 #include "account.h"
 #include "calls.h"
-#include "endpoint.h"
-#include "heap.h"
 #include "ipc.h"
 #include "kernel.h"
 #include "loan.h"

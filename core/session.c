@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <base/memory.h>
 
-#include "account.h"
 #include "calls.h"
-#include "endpoint.h"
-#include "heap.h"
 #include "ipc.h"
-#include "kernel.h"
 #include "process.h"
 #include "thread.h"
 

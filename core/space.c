@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "space.h"
 
-#include <base/align.h>
 #include <hal/core.h>
 
-#include "frame.h"
-#include "heap.h"
 #include "kernel.h"
 #include "loan.h"
 #include "memory.h"

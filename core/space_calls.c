@@ -4,11 +4,8 @@
 #include <base/memory.h>
 
 #include "calls.h"
-#include "handle.h"
-#include "kernel.h"
 #include "memory.h"
 #include "process.h"
-#include "space.h"
 #include "thread.h"
 
 #define MAP_FLAGS (AX_MAP_PRIVATE | AX_MAP_FIXED | AX_MAP_REPLACE | AX_MAP_POPULATE)

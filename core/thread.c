@@ -4,15 +4,11 @@
 #include <base/bitmap.h>
 #include <base/memory.h>
 
-#include "endpoint.h"
-#include "frame.h"
 #include "futex.h"
-#include "heap.h"
 #include "ipc.h"
 #include "kernel.h"
 #include "process.h"
 #include "queue.h"
-#include "root.h"
 
 /* ---- Making ---------------------------------------------------------------------------------- */
 
@@ -33,6 +29,7 @@ static ax_result thread_page(struct thread *thread) {
     thread->page->self = address;
     thread->page->thread_id = thread->object.id;
     thread->page->slot = thread->slot;
+    thread->page->personality = process->personality;
     thread->user.page = physical;
     thread->user.page_address = address;
     return AX_OK;

@@ -3,7 +3,6 @@
 #include <base/memory.h>
 
 #include "frame.h"
-#include "process.h"
 #include "space.h"
 #include "thread.h"
 

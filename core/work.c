@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The work list: objects whose memory is to be given back, or that have more to do than one step.
  */
-#include "object.h"
 
 #include "kernel.h"
 #include "watch.h"
