@@ -57,12 +57,14 @@ struct call {
  */
 struct reply {
     struct object object;
-    struct thread *caller;  /* NULL: dead */
-    struct process *holder; /* who received the call; NULL: not RECEIVED */
-    ax_handle handle;       /* in the holder's table */
-    struct thread *server;  /* which thread serves it; NULL: parked */
-    struct list in_holder;  /* holder->received */
-    struct list maps;       /* struct region.in_reply: loans mapped */
+    struct thread *caller;      /* NULL: dead */
+    struct process *holder;     /* who received the call; NULL: not RECEIVED */
+    ax_handle handle;           /* in the holder's table */
+    struct thread *server;      /* which thread serves it; NULL: parked */
+    struct tree_node in_holder; /* holder->received */
+    uint64_t endpoint_id;       /* its place there: the endpoint's, and then the call's order */
+    uint64_t order;
+    struct list maps; /* struct region.in_reply: loans mapped */
     uint32_t map_count;
 };
 

@@ -28,6 +28,9 @@ void reply_forget_interrupt(struct call *call);
  */
 MUST_USE ax_result reply_answer(struct thread *thread, ax_handle handle);
 
+/* The process holds the reply from now on; the call has its order. */
+void reply_enter(struct reply *reply, struct process *holder);
+
 /* A receiver takes a QUEUED call: fills its page. False: the call failed instead. */
 bool reply_begin(struct call *call, struct thread *server);
 

@@ -54,10 +54,9 @@ static void fast_deliver(struct call *call, struct thread *server) {
     struct endpoint *endpoint = call->session->endpoint;
     call->state = CALL_RECEIVED;
     endpoint->received_count++;
-    reply->holder = server->process;
     reply->server = server;
     server->serving = reply;
-    list_append(&server->process->received, &reply->in_holder);
+    reply_enter(reply, server->process);
     reply->handle = handle_put_promised(server->process, &reply->object, 0);
     handle_unpromise(server->process, server->accept);
     struct ax_message *to = message_put(server, call->operation, call->word_count, call->words);

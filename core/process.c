@@ -12,7 +12,6 @@ ax_result process_make(struct account *account, struct process **made) {
     process->account = account;
     object_ref(&account->object);
     list_init(&process->threads);
-    list_init(&process->received);
     list_init(&process->interrupts);
     list_init(&process->in_corpses);
     space_init(process);
@@ -87,11 +86,11 @@ void process_thread_left(struct process *process) {
 }
 
 static bool process_give_back_calls(struct process *process, unsigned *portion) {
-    struct list *first;
-    while ((first = list_first(&process->received)) != NULL) {
+    struct tree_node *first;
+    while ((first = tree_first(&process->received)) != NULL) {
         if (!portion_take(portion))
             return false;
-        reply_give_back(list_entry(first, struct reply, in_holder), true);
+        reply_give_back(container_of(first, struct reply, in_holder), true);
     }
     return true;
 }

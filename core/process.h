@@ -31,8 +31,8 @@ struct process {
     uint32_t suspended;                 /* count of suspends */
     uint64_t slots[AX_THREAD_MAX / 64]; /* thread-page slots in use */
 
-    /* struct reply.in_holder: unanswered calls, in the order first received */
-    struct list received;
+    /* struct reply.in_holder: unanswered calls, by endpoint, in the order first received */
+    struct tree received;
     struct list interrupts; /* struct call.in_interrupts: early answers to ask for, not yet told */
     struct ax_personality personality; /* entry 0: none */
     uint64_t next_sequence;            /* of call ids that core chooses */

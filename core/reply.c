@@ -68,6 +68,23 @@ static void message_from_call(const struct call *call, struct ax_message *messag
     message->badge = call->session->badge;
 }
 
+static int reply_compare(const struct tree_node *a, const struct tree_node *b) {
+    const struct reply *x = container_of(a, const struct reply, in_holder);
+    const struct reply *y = container_of(b, const struct reply, in_holder);
+    if (x->endpoint_id != y->endpoint_id)
+        return x->endpoint_id < y->endpoint_id ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+void reply_enter(struct reply *reply, struct process *holder) {
+    const struct call *call = &reply->caller->call;
+    reply->holder = holder;
+    reply->endpoint_id = call->session->endpoint->object.id;
+    reply->order = call->order;
+    struct tree_node *same = tree_insert(&holder->received, &reply->in_holder, reply_compare);
+    ASSERT(same == NULL);
+}
+
 /* The call is this process's from now on, and this thread serves it. */
 static void reply_hold(struct call *call, struct thread *server) {
     struct reply *reply = call->reply;
@@ -77,9 +94,8 @@ static void reply_hold(struct call *call, struct thread *server) {
     call_unqueue(call);
     call->state = CALL_RECEIVED;
     endpoint->received_count++;
-    reply->holder = server->process;
+    reply_enter(reply, server->process);
     reply->handle = handle_put_promised(server->process, &reply->object, 0);
-    list_append(&server->process->received, &reply->in_holder);
     reply->server = server;
     server->serving = reply;
 }
@@ -139,7 +155,7 @@ void reply_detach(struct reply *reply, bool handle_gone) {
     while ((first = list_first(&reply->maps)) != NULL)
         region_remove(list_entry(first, struct region, in_reply));
     reply->map_count = 0;
-    list_remove(&reply->in_holder);
+    tree_remove(&reply->holder->received, &reply->in_holder);
     reply->holder = NULL;
     if (reply->server != NULL)
         reply_park(reply->server);

@@ -47,7 +47,6 @@ static ax_result thread_reply(struct thread *thread) {
     struct reply *reply;
     TRY(object_make(AX_TYPE_REPLY, thread->process->account, sizeof(*reply), &reply));
     reply->caller = thread;
-    list_init(&reply->in_holder);
     list_init(&reply->maps);
     thread->call.reply = reply;
     return AX_OK;

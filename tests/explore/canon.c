@@ -145,15 +145,15 @@ static void put_table(const struct process *process) {
 }
 
 static void put_process(const struct process *process) {
-    const struct reply *reply;
     const struct call *call;
     put((unsigned)process->state | (unsigned)process->step << 4);
     put(process->object.signals >> 24);
     put(process->suspended);
     put(runs_matter() ? process->running : 0);
     put((unsigned)process->object.work_queued);
-    list_for_each (reply, &process->received, in_holder)
-        put(reply_role(reply));
+    for (const struct tree_node *node = tree_first(&process->received); node != NULL;
+         node = tree_next(node))
+        put(reply_role(container_of(node, const struct reply, in_holder)));
     put(NOBODY);
     list_for_each (call, &process->interrupts, in_interrupts)
         put(who_is(container_of(call, const struct thread, call)));
@@ -251,7 +251,7 @@ struct hash canon_hash(void) {
             put_thread(setting.thread[who]);
     }
     for (unsigned who = 0; who < PROCESSES; who++) {
-        if (setting.process[who] != NULL)
+        if (setting.process[who] != NULL && whose(setting.process[who]) == who)
             put_process(setting.process[who]);
     }
     for (unsigned i = 0; i < ENDPOINTS; i++)

@@ -8,8 +8,8 @@
  */
 #include "handle.h"
 #include "process.h"
+#include "script_server.h"
 #include "timer.h"
-#include "world.h"
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
@@ -29,11 +29,13 @@ static void received_check(unsigned who, const struct call *call) {
             handle_lookup(reply->holder, reply->handle, AX_TYPE_REPLY, 0, &object) == AX_OK &&
                 object == &reply->object);
     /* Its holder is told of the wish for an early answer as soon as it receives. */
-    const struct thread *server = setting.thread[holder];
-    MUST_OF(who, holder,
-            !list_is_linked(&call->in_interrupts) || server->block != BLOCK_RECEIVE ||
-                server->endpoint != call->session->endpoint ||
-                reply->holder->state != PROCESS_OPEN);
+    for (unsigned other = S1; other <= LOWER; other++) {
+        const struct thread *server = setting.thread[other];
+        if (are_one(holder, other) && list_is_linked(&call->in_interrupts) &&
+            reply->holder->state == PROCESS_OPEN)
+            MUST_OF(who, other,
+                    server->block != BLOCK_RECEIVE || server->endpoint != call->session->endpoint);
+    }
     if (setting.thread[who]->interrupted)
         MUST_OF(who, holder, call->interrupted);
 }
@@ -71,10 +73,15 @@ static void server_check(unsigned who) {
     bool serves = actor->server.now.tag != 0 && actor->server.now.served;
     MUST_OF(who, actor->server.now.tag, serves == (thread->serving != NULL));
     unsigned held = 0;
-    const struct reply *reply;
-    list_for_each (reply, &thread->process->received, in_holder)
+    for (const struct tree_node *node = tree_first(&thread->process->received); node != NULL;
+         node = tree_next(node))
         held++;
-    MUST_OF(who, held, held == actor->server.parked_count + (actor->server.now.tag != 0 ? 1U : 0U));
+    for (unsigned other = S1; other <= LOWER; other++) {
+        const struct server *server = &world.actors[other].server;
+        if (are_one(who, other))
+            held -= server->parked_count + (server->now.tag != 0 ? 1U : 0U);
+    }
+    MUST_OF(who, held, held == 0);
 }
 
 /* ---- Queues ---------------------------------------------------------------------------------- */
@@ -99,7 +106,7 @@ static void queue_check(unsigned index) {
     for (const struct tree_node *node = tree_first(&endpoint->calls); node != NULL;
          node = tree_next(node)) {
         const struct call *call = container_of(node, const struct call, node);
-        if (call->redelivered) {
+        if (call->redelivered || call->retried) {
             unsigned at = position(call);
             MUST_OF(NOBODY, index, !fresh && at >= least && at < world.received_count);
             least = at + 1;
@@ -233,7 +240,9 @@ static void server_end_check(unsigned who) {
         return;
     }
     MUST_OF(who, actor->move.verb, thread->block == BLOCK_RECEIVE);
-    MUST_OF(who, actor->server.parked_count, actor->server.parked_count == 0);
+    /* Nobody tells of the death of a caller: its call may be held for ever. */
+    for (unsigned i = 0; i < actor->server.parked_count; i++)
+        MUST_OF(who, actor->server.parked[i].tag, !job_is_wanted(&actor->server.parked[i]));
     /* What one of two instances was told and had not finished when it died is listed. */
     MUST_OF(who, 0, list_is_empty(&thread->endpoint->closed));
     if (!setting.scenario->two_servers || !(world.actors[S1].dead || world.actors[S2].dead))

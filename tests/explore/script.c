@@ -39,6 +39,10 @@ bool is_server(unsigned who) {
     return who == S1 || who == S2 || who == LOWER;
 }
 
+bool are_one(unsigned a, unsigned b) {
+    return setting.process[a] != NULL && setting.process[a] == setting.process[b];
+}
+
 /* Only the keeper's closing it ends an endpoint that it keeps. */
 bool endpoint_lives(unsigned index) {
     const struct object *object;

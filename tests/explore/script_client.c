@@ -48,6 +48,11 @@ static void call_begin(unsigned who) {
         ipc->message.handles[0] = (struct ax_message_handle){
             .handle = names.token[who], .rights = AX_RIGHT_ALL | AX_HANDLE_MOVE};
     }
+    if (step->request == REQUEST_LEND) {
+        ipc->message.loan_count = 1;
+        ipc->message.loan_access[0] = AX_LOAN_READ;
+        ipc->message.loans[0] = (struct ax_loan){.address = LENT_ADDRESS, .size_bytes = 100};
+    }
     if (step->request == REQUEST_TAKE || step->request == REQUEST_OPEN)
         ipc->accept = 1;
     world.records[tag] =
@@ -139,7 +144,9 @@ static void call_absorb(unsigned who, ax_result result) {
         MUST_OF(who, tag, record->deaths == DEATHS_MAX && record->answered == 0);
         break;
     case AX_ERR_PEER_CLOSED:
-        MUST_OF(who, tag, world.actors[KEEPER].keeper.closed || setting.scenario->unkept);
+        MUST_OF(who, tag,
+                world.actors[KEEPER].keeper.closed || setting.scenario->unkept ||
+                    (world.ended >> (BADGE_C1 + who) & 1) != 0);
         MUST_OF(who, tag, record->answered == 0);
         break;
     default: explore_fail("%s: call %u ended with %lld", who_name(who), tag, (long long)result);

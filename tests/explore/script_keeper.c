@@ -3,8 +3,7 @@
  * The keeper: disturbs the others, and keeps what must outlive servers. When S1 has ended it starts
  * S2; when both have it gives E up.
  */
-#include "process.h"
-#include "world.h"
+#include "script_server.h"
 
 static const struct {
     uint8_t verb, who;
@@ -56,9 +55,8 @@ static void interrupt_begin(unsigned target, struct hal_event *event) {
 }
 
 static void end_begin(unsigned target, bool hung, struct hal_event *event) {
-    const struct job *job = &world.actors[target].server.now;
-    if (hung && job->tag != 0 && job->served && setting.process[target]->state == PROCESS_OPEN)
-        world.records[job->tag].deaths++;
+    if (hung)
+        deaths_count(target);
     event_call(event, AX_CALL_PROCESS_END, names.process[target],
                hung ? AX_CAUSE_HUNG : AX_CAUSE_KILLED, 0);
 }

@@ -8,14 +8,21 @@
 
 /* ---- Calls that come in ---------------------------------------------------------------------- */
 
+/* In the very step in which its call was received. */
+static bool caller_died(unsigned tag) {
+    if (tag > TAG_SUB && tag != TAG_BACK)
+        return world.actors[S1].dead || world.actors[S2].dead;
+    return world.actors[tag == TAG_BACK ? LOWER : (tag - 1) / CALLS_EACH].dead;
+}
+
 static void received_check(unsigned who, unsigned tag, const struct ax_message *message) {
     struct record *record = &world.records[tag];
     struct ax_call_id *id = &names.id[tag];
-    MUST_OF(who, tag, tag > 0 && tag < TAGS && record->sent);
+    MUST_OF(who, tag, tag > 0 && tag < TAGS && (record->sent || caller_died(tag)));
     MUST_OF(who, tag, record->answered == 0 && record->dropped == 0);
     MUST_OF(who, tag, message->words[0] == tag * UINT64_C(0x10001) && message->word_count == 1);
     MUST_OF(who, tag, ((message->flags & AX_MESSAGE_REDELIVERED) != 0) == (record->received > 0));
-    MUST_OF(who, tag, (message->flags & AX_MESSAGE_RETRIED) == 0);
+    MUST_OF(who, tag, ((message->flags & AX_MESSAGE_RETRIED) != 0) == record->retried);
     MUST_OF(who, tag, ((message->flags & AX_MESSAGE_INTERRUPTED) != 0) <= record->asked);
     MUST_OF(who, tag, (record->owed & ~(world.announced | world.retired)) == 0);
     MUST_OF(who, tag, (world.retired >> message->badge & 1) == 0);
@@ -49,7 +56,7 @@ static void order_check(unsigned who, unsigned tag, const struct endpoint *endpo
             continue;
         const struct call *call = &setting.thread[(earlier - 1) / CALLS_EACH]->call;
         MUST_OF(who, earlier,
-                call->state != CALL_QUEUED || !call->redelivered ||
+                call->state != CALL_QUEUED || !(call->redelivered || call->retried) ||
                     call->session->endpoint != endpoint);
     }
 }
@@ -59,7 +66,7 @@ static void call_received(unsigned who, const struct ax_message *message) {
     unsigned tag = message->operation & 0xff;
     received_check(who, tag, message);
     struct record *record = &world.records[tag];
-    if ((message->flags & AX_MESSAGE_REDELIVERED) != 0)
+    if ((message->flags & (AX_MESSAGE_REDELIVERED | AX_MESSAGE_RETRIED)) != 0)
         order_check(who, tag, setting.thread[who]->endpoint);
     record->received += record->received < 3;
     record->known = 1;
@@ -98,35 +105,59 @@ static void close_received(unsigned who, const struct ax_message *message) {
     server->pc = SERVER_RETIRE;
 }
 
-static void unpark(unsigned who, unsigned index) {
+/* Out of those that are parked. */
+static struct job parked_take(unsigned who, unsigned index, ax_handle *reply) {
     struct server *server = &world.actors[who].server;
-    MUST(server->now.tag == 0 && index < server->parked_count);
-    server->now = server->parked[index];
-    server->now.final = 1;
-    names.reply[who] = names.parked[who][index];
+    MUST(index < server->parked_count);
+    struct job job = server->parked[index];
+    *reply = names.parked[who][index];
     server->parked_count--;
     for (; index < server->parked_count; index++) {
         server->parked[index] = server->parked[index + 1];
         names.parked[who][index] = names.parked[who][index + 1];
     }
     server->parked[index] = (struct job){0};
+    return job;
+}
+
+/* The call becomes the one at hand, for good; it may have been parked by another thread. */
+static void unpark(unsigned who, unsigned from, unsigned index) {
+    struct server *server = &world.actors[who].server;
+    MUST(server->now.tag == 0);
+    server->now = parked_take(from, index, &names.reply[who]);
+    server->now.final = 1;
     server->pc = SERVER_JOB;
 }
 
-/* An early answer is asked for: of a call that it holds, and that it was not told of before. */
+/* Which of a thread's calls the handle answers: a parked one, or the one at hand (PARKED_MAX). */
+static bool job_find(unsigned who, ax_handle reply, unsigned *index) {
+    const struct server *server = &world.actors[who].server;
+    for (*index = 0; *index < server->parked_count; ++*index) {
+        if (names.parked[who][*index] == reply)
+            return true;
+    }
+    *index = PARKED_MAX;
+    return server->now.tag != 0 && names.reply[who] == reply;
+}
+
+/* An early answer is asked for: of a call that its process holds, which was not told of before. */
 static void interrupt_received(unsigned who, const struct ax_message *message) {
-    struct server *server = &world.actors[who].server;
-    unsigned index = 0;
-    while (index < server->parked_count && names.parked[who][index] != message->reply)
-        index++;
-    MUST_OF(who, message->badge, index < server->parked_count);
-    unsigned tag = server->parked[index].tag;
-    MUST_OF(who, tag, message->id.caller == names.id[tag].caller);
-    MUST_OF(who, tag, message->id.sequence == names.id[tag].sequence);
-    MUST_OF(who, tag, world.records[tag].asked && !world.records[tag].told);
-    world.records[tag].told = 1;
-    server->parked[index].early = 1;
-    unpark(who, index);
+    unsigned holder = who, index;
+    if (!job_find(who, message->reply, &index)) {
+        holder = who == S1 ? S2 : S1;
+        MUST_OF(who, message->badge, are_one(who, holder));
+        MUST_OF(who, message->badge, job_find(holder, message->reply, &index));
+    }
+    struct server *server = &world.actors[holder].server;
+    struct job *job = index < PARKED_MAX ? &server->parked[index] : &server->now;
+    MUST_OF(who, job->tag, message->id.caller == names.id[job->tag].caller);
+    MUST_OF(who, job->tag, message->id.sequence == names.id[job->tag].sequence);
+    MUST_OF(who, job->tag, world.records[job->tag].asked && !world.records[job->tag].told);
+    world.records[job->tag].told = 1;
+    job->early = 1;
+    world.actors[who].server.pc = SERVER_IDLE;
+    if (index < PARKED_MAX) /* else the other thread is at it already */
+        unpark(who, holder, index);
 }
 
 static void event_received(unsigned who, const struct ax_message *message) {
@@ -144,7 +175,7 @@ static void receive_absorb(unsigned who, ax_result result) {
     MUST_OF(who, result, server->now.tag == 0);
     if (result == AX_ERR_TIMEOUT) {
         MUST_OF(who, 0, server->parked_count > 0);
-        unpark(who, 0);
+        unpark(who, who, 0);
         return;
     }
     if (result == AX_ERR_INTERRUPTED) {
@@ -291,6 +322,14 @@ static void forward_absorb(unsigned who, ax_result result) {
     job_end(who, false);
 }
 
+/* It comes again, to whoever receives it. That counts as delivered again only if it did before. */
+static void retry_absorb(unsigned who, ax_result result) {
+    const struct job *job = &world.actors[who].server.now;
+    MUST_OF(who, result, result == AX_OK || result == AX_ERR_CALLER_DEAD);
+    MUST_OF(who, job->tag, result == AX_OK || !job_is_wanted(job));
+    job_end(who, false);
+}
+
 static void subcall_absorb(unsigned who, unsigned tag, ax_result result) {
     struct job *job = &world.actors[who].server.now;
     const struct record *record = &world.records[tag];
@@ -330,6 +369,13 @@ static void job_absorb(unsigned who, struct move move, ax_result result) {
             job_end(who, false);
         break;
     case VERB_OPEN: open_absorb(who, result); break;
+    case VERB_RETRY: retry_absorb(who, result); break;
+    case VERB_END:
+        MUST_OF(who, result, result == AX_OK || (world.retired >> move.argument & 1) != 0);
+        world.ended |= (uint16_t)BIT(move.argument);
+        world.retired |= (uint16_t)BIT(move.argument);
+        job->asked = 1;
+        break;
     case VERB_SUBCALL: subcall_absorb(who, move.argument, result); break;
     default: stash_absorb(who, (enum verb)move.verb, result); break;
     }
@@ -367,18 +413,31 @@ static void retire_absorb(unsigned who, unsigned badge, ax_result result) {
         server->pc = SERVER_IDLE;
 }
 
-/* The calls that wait to be delivered again, in the order in which they were received. */
+/* The received call with this id, by its place in their order; of one whose caller is gone: 0. */
+static unsigned order_of(const struct ax_call_id *id) {
+    for (unsigned i = 0; i < world.received_count; i++) {
+        const struct ax_call_id *at = &names.id[world.received_order[i]];
+        if (at->sequence == id->sequence && at->caller == id->caller)
+            return i + 1;
+    }
+    for (unsigned tag = 1; tag < TAGS; tag++) {
+        const struct ax_call_id *at = &names.id[tag];
+        if (at->sequence == id->sequence && at->caller == id->caller && !world.records[tag].sent)
+            return 0;
+    }
+    explore_fail("call %llu of %llu waits for delivery, and nobody made it",
+                 (unsigned long long)id->sequence, (unsigned long long)id->caller);
+}
+
+/* The calls that wait to be delivered again are told in the order in which they were received. */
 static void redelivered_absorb(unsigned who, ax_result count) {
     const struct ax_session_info *info = (const void *)setting.thread[who]->page->buffer;
-    unsigned next = 0;
-    MUST_OF(who, count, count >= 0 && count <= world.received_count);
+    unsigned last = 0;
+    MUST_OF(who, count, count >= 0);
     for (unsigned i = 0; i < count; i++) {
-        while (next < world.received_count) {
-            const struct ax_call_id *id = &names.id[world.received_order[next++]];
-            if (id->sequence == info[i].id.sequence && id->caller == info[i].id.caller)
-                break;
-            MUST_OF(who, i, next < world.received_count);
-        }
+        unsigned order = order_of(&info[i].id);
+        MUST_OF(who, i, order == 0 || order > last);
+        last = order != 0 ? order : last;
     }
     world.actors[who].server.pc = SERVER_IDLE;
 }

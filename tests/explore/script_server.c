@@ -23,6 +23,16 @@ static void moves_prepare(unsigned who, const struct job *job, struct moves *mov
             moves_add(moves, VERB_STASH_TAKE, job->tag);
         return;
     case REQUEST_OPEN: moves_add(moves, VERB_OPEN, job->tag); return;
+    case REQUEST_LEND:
+        if (!world.records[job->tag].retried)
+            moves_add(moves, VERB_RETRY, job->tag);
+        break;
+    case REQUEST_END:
+        if (!job->asked) {
+            moves_add(moves, VERB_END, BADGE_C2);
+            return;
+        }
+        break;
     case REQUEST_SUB:
     case REQUEST_BACK:
         if (!job->asked) {
@@ -60,7 +70,7 @@ static void moves_job(unsigned who, struct moves *moves) {
     const struct job *job = &server->now;
     unsigned traits = setting.scenario->server;
     if (job->request == REQUEST_HOLD && may_park(server)) {
-        moves_add(moves, VERB_RECEIVE, 0);
+        moves_add(moves, may_wait(server) ? VERB_RECEIVE : VERB_POLL, 0);
         return;
     }
     if (job->ready) {
@@ -90,7 +100,8 @@ void server_moves(unsigned who, struct moves *moves) {
     case SERVER_ADOPT: moves_add(moves, VERB_LIST_REDELIVERED, 0); break;
     case SERVER_IDLE:
         moves_add(moves, may_wait(server) ? VERB_RECEIVE : VERB_POLL, 0);
-        if (server->exits && (setting.scenario->server & MAY_EXIT) != 0)
+        if (server->exits && server->parked_count == 0 &&
+            (setting.scenario->server & MAY_EXIT) != 0)
             moves_add(moves, VERB_EXIT, 0);
         break;
     case SERVER_JOB: moves_job(who, moves); break;
@@ -143,10 +154,18 @@ static void answer_begin(unsigned who, enum answer answer, bool receive, struct 
                receive ? names.endpoint[who] : AX_HANDLE_NONE);
 }
 
+/* The calls that threads of its process serve count its death. */
+void deaths_count(unsigned who) {
+    for (unsigned other = S1; other <= LOWER; other++) {
+        const struct job *job = &world.actors[other].server.now;
+        if (are_one(who, other) && job->served && job_is_wanted(job) &&
+            setting.process[who]->state == PROCESS_OPEN)
+            world.records[job->tag].deaths++;
+    }
+}
+
 static void fault_begin(unsigned who, struct hal_event *event) {
-    const struct job *job = &world.actors[who].server.now;
-    if (job->served && job_is_wanted(job) && setting.process[who]->state == PROCESS_OPEN)
-        world.records[job->tag].deaths++;
+    deaths_count(who);
     *event = (struct hal_event){.kind = HAL_EVENT_FAULT};
     event->fault.access = AX_PROT_READ;
     event->fault.fault = AX_FAULT_UNMAPPED;
@@ -204,6 +223,17 @@ static void server_begin_job(unsigned who, struct move move, struct hal_event *e
         break;
     case VERB_SERVE:
         event_call(event, AX_CALL_REPLY_CONTROL, names.reply[who], AX_REPLY_SERVE, 0, 0);
+        break;
+    case VERB_RETRY:
+        if (job_is_wanted(&server->now)) {
+            world.records[server->now.tag].retried = 1;
+            world.records[server->now.tag].received = server->now.again;
+        }
+        event_call(event, AX_CALL_REPLY_CONTROL, names.reply[who], AX_REPLY_FAULT, 0, 0);
+        break;
+    case VERB_END:
+        event_call(event, AX_CALL_SESSION_RETIRE, names.endpoint[who], move.argument,
+                   AX_RETIRE_END);
         break;
     case VERB_FAULT: fault_begin(who, event); break;
     case VERB_OPEN:

@@ -9,3 +9,4 @@
 #define STASH_TOKENS  40
 
 bool job_is_wanted(const struct job *job);
+void deaths_count(unsigned who);

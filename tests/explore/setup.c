@@ -87,6 +87,11 @@ static void processes_make(const struct scenario *scenario) {
     for (unsigned who = 0; who < PROCESSES; who++) {
         if (who == KEEPER || !takes_part(scenario, who))
             continue;
+        if (who == S2 && scenario->shared) {
+            setting.process[S2] = setting.process[S1];
+            names.process[S2] = names.process[S1];
+            continue;
+        }
         setting.process[who] = driver_process();
         names.process[who] = driver_process_handle(setting.process[who]);
     }
@@ -104,6 +109,8 @@ static void clients_furnish(ax_handle endpoint) {
         world.tokens_at[who][who] = 1;
         world.actors[who].client.has_session = 1;
         world.actors[who].client.has_token = 1;
+        if (setting.scenario->lends)
+            driver_map(setting.process[who], LENT_ADDRESS, 1, AX_PROT_READ | AX_PROT_WRITE);
     }
 }
 

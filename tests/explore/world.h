@@ -31,10 +31,11 @@ enum { BADGE_C1 = 1, BADGE_C2, BADGE_FORWARD, BADGE_SUB, BADGE_BACK, BADGE_OPENE
  * A call is known by its tag: the client's number times 3 plus the number of the call plus 1;
  * a call that a server makes while serving it has TAG_SUB more.
  */
-#define CALLS_EACH 3
-#define TAG_SUB    8
-#define TAG_BACK   15 /* the lower server's */
-#define TAGS       16
+#define CALLS_EACH   3
+#define LENT_ADDRESS UINT64_C(0x10000000) /* in each client, where calls lend */
+#define TAG_SUB      8
+#define TAG_BACK     15 /* the lower server's */
+#define TAGS         16
 
 /* What a client asks for, in the operation beside the tag. */
 enum request {
@@ -47,6 +48,8 @@ enum request {
     REQUEST_OPEN,      /* a new session */
     REQUEST_SUB,       /* the server asks the lower one before it answers */
     REQUEST_BACK,      /* of the lower one, which asks back: a cycle */
+    REQUEST_LEND,      /* comes with a loan, a page of which may be said to be absent */
+    REQUEST_END,       /* C2's session is ended */
     REQUEST_COUNT,
 };
 
@@ -63,6 +66,7 @@ struct record {
     uint8_t deaths;   /* servers that died of it */
     uint8_t asked;    /* an early answer was asked for */
     uint8_t told;     /* and this holder of the call knows */
+    uint8_t retried;  /* its page was said to be absent */
     uint8_t attempt;  /* calls that servers make are made again with the same id */
     uint16_t owed;    /* badges closed before it was made that had not been announced */
 };
@@ -97,6 +101,8 @@ enum verb {
     VERB_OPEN,
     VERB_CLOSE_EXTRA,
     VERB_SUBCALL,
+    VERB_RETRY,
+    VERB_END,
     /* of the keeper */
     VERB_KILL,
     VERB_HANG,
@@ -251,6 +257,8 @@ struct scenario {
     bool event;               /* an event is bound to E */
     bool lower;               /* there is a lower server */
     bool two_servers;         /* S2 serves from the start */
+    bool shared;              /* S2 is a second thread of S1's process */
+    bool lends;               /* clients have a page to lend */
     bool unkept;              /* the keeper does not keep E */
     uint8_t priority[ACTORS]; /* 0: 16 */
     struct client_step client[2][CLIENT_STEPS];
@@ -273,6 +281,7 @@ struct world {
     uint8_t tokens_at[2][PROCESSES]; /* handles to each client's token, by process */
     uint16_t closed;                 /* badges: closed as far as their client knows ... */
     uint16_t announced;              /* told or listed to a server ... */
+    uint16_t ended;                  /* by a server */
     uint16_t retired;                /* and forgotten */
     uint8_t closing[8];              /* badges at E whose closes wait to be announced, in order */
     uint8_t signalled;               /* bits of the bound event that no server was told of */
@@ -313,6 +322,8 @@ unsigned who_is(const struct thread *thread);
 unsigned whose(const struct process *process);
 bool is_client(unsigned who);
 bool is_server(unsigned who);
+/* They are threads of the same process. */
+bool are_one(unsigned a, unsigned b);
 /* The endpoint object, while it is alive. */
 bool endpoint_lives(unsigned index);
 

@@ -118,11 +118,11 @@ static void call(struct input *input, struct thread *thread) {
     for (unsigned i = 0; i < 5; i++)
         arguments[i] = take_value(input);
     /* The reply that this process holds, whatever its handle is by now. */
-    struct list *held = list_first(&thread->process->received);
+    struct tree_node *held = tree_first(&thread->process->received);
     if ((number == AX_CALL_REPLY_RECEIVE || number == AX_CALL_FORWARD ||
          (number >= AX_CALL_REPLY_CONTROL && number <= AX_CALL_LOAN_MAP)) &&
         (arguments[0] & 1) != 0 && held != NULL)
-        arguments[0] = list_entry(held, struct reply, in_holder)->handle;
+        arguments[0] = container_of(held, struct reply, in_holder)->handle;
     struct hal_event event = {.kind = HAL_EVENT_CALL, .call = {.number = number}};
     memcpy(event.call.arguments, arguments, sizeof(arguments));
     meet(thread, &event);

@@ -379,7 +379,6 @@ static bool begin(int caller, int thread) {
     call->received = true;
     call->holder = server->process;
     call->server = thread;
-    call->held_since = ref.clock++;
     server->serving = caller;
     struct ref_handle *reply = ref_handle_new(server->process, -1 - caller, 0, 0);
     reply->to_thread = thread;
@@ -519,24 +518,29 @@ static void give_back(int caller) {
     ref_queue(caller);
 }
 
+/* By endpoint, in the order first received. */
+static int first_held(int process) {
+    int first = -1;
+    for (int t = 0; t < THREADS; t++) {
+        const struct ref_call *call = &ref.threads[t].call;
+        if (!call->received || call->holder != process)
+            continue;
+        const struct ref_call *other = first >= 0 ? &ref.threads[first].call : call;
+        int at = ref.objects[call->session].of, other_at = ref.objects[other->session].of;
+        if (first < 0 || at < other_at || (at == other_at && call->order < other->order))
+            first = t;
+    }
+    return first;
+}
+
 static void process_work(int process) {
     struct ref_process *it = &ref.processes[process];
     for (int t = 0; t < THREADS; t++) {
         if (ref.threads[t].process == process)
             ref_end_thread(t);
     }
-    for (;;) { /* in the order they were received */
-        int first = -1;
-        for (int t = 0; t < THREADS; t++) {
-            const struct ref_call *call = &ref.threads[t].call;
-            if (call->received && call->holder == process &&
-                (first < 0 || call->held_since < ref.threads[first].call.held_since))
-                first = t;
-        }
-        if (first < 0)
-            break;
+    for (int first; (first = first_held(process)) >= 0;)
         give_back(first);
-    }
     for (;;) { /* by their slots */
         struct ref_handle *first = NULL;
         for (int i = 0; i < HANDLES; i++) {

@@ -64,7 +64,7 @@ struct ref_call {
     int session, holder, server; /* server -1: parked */
     unsigned deaths, handle_count, accept;
     struct ref_handle handles[2]; /* object, rights (with MOVE), value: the caller's */
-    uint64_t operation, word, sequence, order, held_since;
+    uint64_t operation, word, sequence, order;
 };
 
 struct ref_thread {

@@ -67,9 +67,13 @@ static void space_count(const struct process *process) {
 }
 
 static void received_count(const struct process *process) {
-    const struct reply *reply;
-    list_for_each (reply, &process->received, in_holder)
+    for (const struct tree_node *node = tree_first(&process->received); node != NULL;
+         node = tree_next(node)) {
+        const struct reply *reply = container_of(node, const struct reply, in_holder);
         INVARIANT_OF(&reply->object, reply->holder == process);
+        INVARIANT_OF(&reply->object,
+                     reply->caller == NULL || reply->caller->call.order == reply->order);
+    }
 }
 
 static void process_count(const struct process *process) {
@@ -169,7 +173,7 @@ static void reply_count(const struct reply *reply) {
     }
     INVARIANT_OF(&reply->object, maps == reply->map_count);
     INVARIANT_OF(&reply->object, maps == 0 || reply->holder != NULL);
-    INVARIANT_OF(&reply->object, list_is_linked(&reply->in_holder) == (reply->holder != NULL));
+    INVARIANT_OF(&reply->object, tree_node_is_linked(&reply->in_holder) == (reply->holder != NULL));
     INVARIANT_OF(&reply->object, reply->server == NULL || reply->server->serving == reply);
     INVARIANT_OF(&reply->object, reply->object.handles == (reply->holder != NULL));
 }
