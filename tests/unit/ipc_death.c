@@ -70,6 +70,23 @@ START_TEST(calls_come_back_twice_in_the_same_order) {
 }
 END_TEST
 
+START_TEST(a_call_that_came_back_is_not_overtaken_by_a_younger_one) {
+    struct thread *first = new_thread(16), *second = new_thread(16);
+    ax_handle of_first = driver_copy(world.server, world.endpoint, first->process, AX_RIGHT_ALL);
+    ax_handle of_second = driver_copy(world.server, world.endpoint, second->process, AX_RIGHT_ALL);
+    calls(world.one, world.session, 1);
+    takes(first, of_first, 1);
+    calls(world.two, world.session, 2);
+    takes(second, of_second, 2);
+    end(first->process, AX_CAUSE_KILLED);
+    takes(second, of_second, 1); /* it holds 2 and 1, received in this order */
+    waits(world.sam, world.endpoint);
+    end(second->process, AX_CAUSE_KILLED);
+    has_call(world.sam, 1);
+    takes(world.sam, world.endpoint, 2);
+}
+END_TEST
+
 START_TEST(another_server_takes_over_at_once) {
     struct thread *third = new_thread(16);
     ax_handle theirs = driver_copy(world.server, world.endpoint, third->process, AX_RIGHT_ALL);
@@ -321,6 +338,7 @@ void ipc_death_tests(Suite *suite) {
     tcase_add_test(tcase, a_call_is_delivered_again_as_it_was);
     tcase_add_test(tcase, calls_come_back_in_the_order_they_were_received);
     tcase_add_test(tcase, calls_come_back_twice_in_the_same_order);
+    tcase_add_test(tcase, a_call_that_came_back_is_not_overtaken_by_a_younger_one);
     tcase_add_test(tcase, another_server_takes_over_at_once);
     tcase_add_test(tcase, redelivered_calls_are_counted);
     tcase_add_test(tcase, calls_to_an_endpoint_that_nobody_kept_end);
