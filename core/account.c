@@ -18,6 +18,8 @@ static ax_result account_refuse(struct account *account) {
 }
 
 ax_result account_charge(struct account *account, uint64_t bytes, uint64_t objects) {
+    if (account == NULL)
+        return AX_OK;
     if (!account_has(account, bytes, objects))
         return account_refuse(account);
     account->used_bytes += bytes;
@@ -32,6 +34,8 @@ static bool account_is_used(const struct account *account) {
 }
 
 void account_uncharge(struct account *account, uint64_t bytes, uint64_t objects) {
+    if (account == NULL)
+        return;
     ASSERT(bytes <= account->used_bytes && objects <= account->used_objects);
     account->used_bytes -= bytes;
     account->used_objects -= objects;

@@ -14,7 +14,8 @@ struct account {
     uint64_t limit_objects, used_objects;
 };
 
-/* Both or neither. AX_ERR_LIMIT: the account has not that much left; AX_SIGNAL_LIMIT is set. */
+/* Both or neither; NULL: core itself, whom nobody charges. AX_ERR_LIMIT: the account has not that
+ * much left; AX_SIGNAL_LIMIT is set. */
 MUST_USE ax_result account_charge(struct account *account, uint64_t bytes, uint64_t objects);
 void account_uncharge(struct account *account, uint64_t bytes, uint64_t objects);
 

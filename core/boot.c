@@ -150,7 +150,8 @@ static void image_give(const struct hal_boot *boot) {
 
 static void boot_page_give(const struct hal_boot *boot) {
     struct memory *memory;
-    boot_expect(memory_make_contiguous(kernel->root_account, 1, &memory));
+    unsigned portion = 1;
+    boot_expect(memory_make_contiguous(kernel->root_account, 1, &portion, &memory));
     struct ax_boot_page *page = frame_window(memory_find(memory, 0));
     kernel->root.page = page;
     page->cpu_count = kernel->cpu_count;

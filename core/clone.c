@@ -37,22 +37,22 @@ static ax_result clone_pages(const struct region *region, struct region *copy, u
     *end = region_end(region);
     if (region->overlay == NULL)
         return AX_OK;
-    uint64_t base = region->overlay_offset, limit = base + region_kept(region);
-    uint64_t page = memory_next(region->overlay, base + (first - region->start) / AX_PAGE_SIZE);
-    uint64_t start = region->start + (page - base) * AX_PAGE_SIZE, address = start;
+    uint64_t start = memory_next(region->overlay, first / AX_PAGE_SIZE), shared_end = start;
+    uint64_t limit = region->start / AX_PAGE_SIZE + region_kept(region);
     ax_result result = AX_OK;
-    for (; page < limit && result == AX_OK; page = memory_next(region->overlay, page + 1)) {
-        address = region->start + (page - base) * AX_PAGE_SIZE;
-        if (!portion_take(portion))
-            break;
-        result = clone_page(copy, address, memory_find(region->overlay, page));
+    for (uint64_t page = start; page < limit && result == AX_OK;
+         page = memory_next(region->overlay, page + 1)) {
+        uint64_t address = page * AX_PAGE_SIZE;
+        result = portion_take(portion)
+                     ? clone_page(copy, address, memory_find(region->overlay, page))
+                     : RESULT_RESTART;
         if (result == AX_OK)
-            address += AX_PAGE_SIZE;
+            shared_end = page + 1;
+        else
+            *end = address;
     }
-    if (page < limit || result != AX_OK)
-        *end = address;
-    if (address > start && (region->prot & AX_PROT_WRITE) != 0)
-        space_reduce(region->process, start, (address - start) / AX_PAGE_SIZE, AX_PROT_READ);
+    if (shared_end > start && (region->prot & AX_PROT_WRITE) != 0)
+        space_reduce(region->process, start * AX_PAGE_SIZE, shared_end - start, AX_PROT_READ);
     return result;
 }
 
@@ -63,18 +63,18 @@ static ax_result clone_pages(const struct region *region, struct region *copy, u
  */
 static ax_result clone_region(struct region *region, struct process *child, uint64_t *cursor,
                               unsigned *portion) {
-    uint64_t first = *cursor > region->start ? *cursor : region->start;
-    uint64_t end = region_end(region), before = (first - region->start) / AX_PAGE_SIZE;
-    TRY(space_map(child, first, region->page_count - before, region->memory,
-                  region->offset + before, region->prot, region->allowed, region->is_private,
-                  NULL));
-    region_join(space_find(child, first));
-    struct region *copy = space_find(child, first);
-    ax_result result = clone_pages(region, copy, first, &end, portion);
-    copy->page_count = (end - copy->start) / AX_PAGE_SIZE;
+    struct region wanted = *region;
+    wanted.process = child;
+    wanted.overlay = NULL;
+    wanted.start = *cursor > region->start ? *cursor : region->start;
+    wanted.page_count = (region_end(region) - wanted.start) / AX_PAGE_SIZE;
+    wanted.offset += region->page_count - wanted.page_count;
+    TRY(space_map(&wanted, false));
+    struct region *copy = space_find(child, wanted.start);
+    ax_result result = clone_pages(region, copy, wanted.start, cursor, portion);
+    copy->page_count = (*cursor - copy->start) / AX_PAGE_SIZE;
     if (copy->page_count == 0)
         region_remove(copy);
-    *cursor = end;
     return result;
 }
 
@@ -83,11 +83,11 @@ ax_result space_clone(struct process *parent, struct process *child, uint64_t *c
     struct region *region;
     while ((region = space_next(parent, *cursor)) != NULL) {
         if (!portion_take(portion))
-            return 0;
-        if (region->is_loan)
+            return RESULT_RESTART;
+        if (region->reply != NULL)
             *cursor = region_end(region);
         else
             TRY(clone_region(region, child, cursor, portion));
     }
-    return 1;
+    return AX_OK;
 }

@@ -103,15 +103,13 @@ ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5]) 
         return AX_ERR_TYPE;
     if (is_dma ? value == 0 : value >= device->size || !is_aligned(value, AX_PAGE_SIZE))
         return AX_ERR_ARGUMENT;
-    unsigned portion = WORK_PORTION;
-    if (is_dma && !memory_prepare(value, thread->progress, &portion))
-        return RESULT_RESTART;
     struct place place;
     TRY(place_decode(thread, arguments[3], &place));
     struct memory *memory = NULL;
+    unsigned portion = WORK_PORTION;
     struct account *account = thread->process->account;
     ax_result result = is_dma
-                           ? memory_make_contiguous(account, value, &memory)
+                           ? memory_make_contiguous(account, value, &portion, &memory)
                            : memory_make(account, (device->size - value) / AX_PAGE_SIZE, &memory);
     if (result == AX_OK) {
         memory->registers = !is_dma;

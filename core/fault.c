@@ -11,20 +11,17 @@
 struct page {
     struct region *region;
     uint64_t address;
-    uint64_t index;   /* in region->memory */
-    uint64_t overlay; /* in region->overlay */
+    uint64_t index; /* in region->memory */
     struct frame *frame;
     bool is_own; /* the frame is the overlay's */
 };
 
 static void page_look(struct page *page, struct region *region, uint64_t address) {
-    uint64_t at = (address - region->start) / AX_PAGE_SIZE;
     *page = (struct page){.region = region,
                           .address = align_down(address, AX_PAGE_SIZE),
-                          .index = region->offset + at,
-                          .overlay = region->overlay_offset + at};
+                          .index = region->offset + (address - region->start) / AX_PAGE_SIZE};
     if (region->overlay != NULL)
-        page->frame = memory_find(region->overlay, page->overlay);
+        page->frame = memory_find(region->overlay, address / AX_PAGE_SIZE);
     page->is_own = page->frame != NULL;
     if (!page->is_own && region->memory != NULL)
         page->frame = memory_find(region->memory, page->index);
@@ -56,7 +53,7 @@ static ax_result page_copy(struct page *page, struct frame *fresh) {
     }
     if (!page->is_own)
         return region_insert(region, page->address, fresh);
-    frame_unref(memory_replace(region->overlay, page->overlay, fresh));
+    frame_unref(memory_replace(region->overlay, page->address / AX_PAGE_SIZE, fresh));
     return AX_OK;
 }
 
@@ -127,9 +124,10 @@ struct run {
     uint32_t prot;
 };
 
-static bool run_map(struct process *process, const struct run *run) {
-    return run->page_count == 0 || hal_space_map(&process->space.hal, run->address, run->physical,
-                                                 run->page_count, run->prot);
+static ax_result run_map(struct process *process, const struct run *run) {
+    if (run->page_count == 0)
+        return AX_OK;
+    return space_show(process, run->address, run->physical, run->page_count, run->prot);
 }
 
 /* What a page of the region looks like to the machine; false: it is not present. */
@@ -151,9 +149,13 @@ static bool page_translate(const struct page *page, uint64_t *physical, uint32_t
     return true;
 }
 
-/* Maps what is present of [first, end) of the region, in runs. False: the machine has no memory for
- * some of it. */
-static bool region_show(struct region *region, uint64_t first, uint64_t end) {
+/* Maps what is present of the region in [first, end), in runs. Errors: LIMIT, MEMORY (for tables).
+ */
+static ax_result region_show(struct region *region, uint64_t first, uint64_t end) {
+    if (!region->process->space.created)
+        return AX_OK;
+    first = first > region->start ? first : region->start;
+    end = end < region_end(region) ? end : region_end(region);
     struct run run = {0};
     for (uint64_t at = first; at < end; at += AX_PAGE_SIZE) {
         struct page page;
@@ -168,8 +170,7 @@ static bool region_show(struct region *region, uint64_t first, uint64_t end) {
             run.page_count++;
             continue;
         }
-        if (!run_map(region->process, &run))
-            return false;
+        TRY(run_map(region->process, &run));
         run = (struct run){at, physical, 1, prot};
     }
     return run_map(region->process, &run);
@@ -178,17 +179,30 @@ static bool region_show(struct region *region, uint64_t first, uint64_t end) {
 ax_result page_fault(struct process *process, uint64_t address, uint32_t access, uint32_t *fault) {
     struct page page;
     TRY(page_find(process, address, access, false, &page, fault));
-    if (!process->space.created)
-        return AX_OK;
-    struct region *region = page.region;
-    const uint64_t window_bytes = FAULT_WINDOW * AX_PAGE_SIZE;
-    uint64_t first = align_down(address, window_bytes);
-    uint64_t end = first + window_bytes;
-    first = first > region->start ? first : region->start;
-    end = end < region_end(region) ? end : region_end(region);
-    if (region_show(region, first, end) ||
-        region_show(region, page.address, page.address + AX_PAGE_SIZE))
-        return AX_OK;
-    *fault = AX_FAULT_MEMORY;
-    return AX_ERR_MEMORY;
+    uint64_t first = align_down(address, FAULT_WINDOW * AX_PAGE_SIZE);
+    ax_result result = region_show(page.region, first, first + FAULT_WINDOW * AX_PAGE_SIZE);
+    if (result != AX_OK)
+        result = region_show(page.region, page.address, page.address + AX_PAGE_SIZE);
+    if (result != AX_OK)
+        *fault = AX_FAULT_MEMORY;
+    return result;
+}
+
+ax_result space_populate(struct process *process, uint64_t *next, uint64_t end, uint32_t access) {
+    uint64_t first = *next;
+    unsigned portion = WORK_PORTION;
+    ax_result result = AX_OK;
+    while (result == AX_OK && *next < end) {
+        struct page page;
+        uint32_t fault;
+        result = portion_take(&portion) ? page_find(process, *next, access, false, &page, &fault)
+                                        : RESULT_RESTART;
+        if (result == AX_OK)
+            *next += AX_PAGE_SIZE;
+    }
+    struct region *region = space_find(process, first);
+    if (region == NULL)
+        return result;
+    ax_result shown = region_show(region, first, *next);
+    return result == AX_OK ? shown : result;
 }

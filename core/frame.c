@@ -94,18 +94,12 @@ static void frame_zero(struct frame *frame) {
     frame->refs = 1;
 }
 
-bool frame_prepare(unsigned order, uint64_t progress[2], unsigned *portion) {
+bool frame_prepare(unsigned order, unsigned *portion) {
     struct frame *run = run_find(order);
-    if (run == NULL)
-        return true;
-    if (progress[1] != frame_physical(run)) {
-        progress[0] = 0;
-        progress[1] = frame_physical(run);
-    }
-    for (; progress[0] < UINT64_C(1) << order; progress[0]++) {
-        if (!portion_take(portion))
+    for (uint64_t i = 0; run != NULL && i < UINT64_C(1) << order; i++) {
+        if (run[i].refs == 0 && !portion_take(portion))
             return false;
-        frame_zero(&run[progress[0]]);
+        frame_zero(&run[i]);
     }
     return true;
 }
@@ -160,12 +154,10 @@ ax_result frame_alloc(struct account *account, unsigned order, struct frame **fr
     uint64_t size_bytes = AX_PAGE_SIZE << order;
     if (alloc_fails())
         return AX_ERR_MEMORY;
-    if (account != NULL)
-        TRY(account_charge(account, size_bytes, 0));
+    TRY(account_charge(account, size_bytes, 0));
     struct frame *run = run_take(order);
     if (run == NULL) {
-        if (account != NULL)
-            account_uncharge(account, size_bytes, 0);
+        account_uncharge(account, size_bytes, 0);
         return AX_ERR_MEMORY;
     }
     for (uint64_t i = 0; i < UINT64_C(1) << order; i++) {
@@ -196,8 +188,7 @@ void frame_unref(struct frame *frame) {
         list_append(&frames->waiting[0], &frame->link);
         frames->waiting_count++;
     }
-    if (account != NULL)
-        account_uncharge(account, AX_PAGE_SIZE, 0);
+    account_uncharge(account, AX_PAGE_SIZE, 0);
 }
 
 bool frame_reclaim(void) {

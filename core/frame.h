@@ -31,7 +31,7 @@ struct frame {
     };
     uint32_t refs; /* SLAB: cells in use; FREE, INSIDE: 1 if its memory is known to be zero */
     uint16_t pins;
-    uint8_t order; /* FREE: of the run; SLAB: the class */
+    uint8_t order; /* FREE: of the run; SLAB: of a cell, in bytes */
     uint8_t state;
 };
 
@@ -63,9 +63,9 @@ MUST_USE ax_result frame_adopt(uint64_t physical, struct account *account, struc
 
 /*
  * Zeroes, in portions, the run that frame_alloc would give next; true: it need not zero it any
- * more. progress: two words of the caller's, 0 at first. For long runs, before frame_alloc.
+ * more. For long runs, before frame_alloc.
  */
-bool frame_prepare(unsigned order, uint64_t progress[2], unsigned *portion);
+bool frame_prepare(unsigned order, unsigned *portion);
 
 /*
  * A run of 2^order zeroed frames, contiguous, each with one ref and freed on its own. NULL account:

@@ -9,29 +9,21 @@
 #include "process.h"
 #include "thread.h"
 
-/* A place in the tree: waiters of a key from a sequence number on. */
-struct position {
-    struct futex_key key;
-    uint64_t sequence;
-};
-
-static struct position waiter_position(const struct tree_node *node) {
-    const struct thread *thread = container_of(node, struct thread, futex_node);
-    return (struct position){thread->futex_key, thread->futex_sequence};
+static struct thread *waiter_of(const struct tree_node *node) {
+    return container_of(node, struct thread, futex_node);
 }
 
 static int waiter_compare_key(const void *key, const struct tree_node *node) {
-    const struct position *a = key, b = waiter_position(node);
-    if (a->key.object != b.key.object)
-        return a->key.object < b.key.object ? -1 : 1;
-    if (a->key.offset != b.key.offset)
-        return a->key.offset < b.key.offset ? -1 : 1;
-    return (a->sequence > b.sequence) - (a->sequence < b.sequence);
+    const struct futex_key *a = key, *b = &waiter_of(node)->futex_key;
+    if (a->object != b->object)
+        return a->object < b->object ? -1 : 1;
+    if (a->offset != b->offset)
+        return a->offset < b->offset ? -1 : 1;
+    return (a->sequence > b->sequence) - (a->sequence < b->sequence);
 }
 
 static int waiter_compare(const struct tree_node *a, const struct tree_node *b) {
-    struct position position = waiter_position(a);
-    return waiter_compare_key(&position, b);
+    return waiter_compare_key(&waiter_of(a)->futex_key, b);
 }
 
 static bool key_is_equal(const struct futex_key *a, const struct futex_key *b) {
@@ -41,28 +33,46 @@ static bool key_is_equal(const struct futex_key *a, const struct futex_key *b) {
 /* The last in line. */
 static void waiter_insert(struct thread *thread, const struct futex_key *key) {
     thread->futex_key = *key;
-    thread->futex_sequence = ++kernel->futex_sequence;
+    thread->futex_key.sequence = ++kernel->futex_sequence;
     struct tree_node *taken = tree_insert(&kernel->futexes, &thread->futex_node, waiter_compare);
     ASSERT(taken == NULL);
 }
 
-/* The first waiter of the key at or after a sequence number, or NULL. */
-static struct thread *waiter_next(const struct futex_key *key, uint64_t sequence) {
-    struct position position = {*key, sequence};
-    struct tree_node *node = tree_lower_bound(&kernel->futexes, &position, waiter_compare_key);
-    if (node == NULL)
-        return NULL;
-    struct thread *thread = container_of(node, struct thread, futex_node);
-    return key_is_equal(&thread->futex_key, key) ? thread : NULL;
+/* The first waiter of the key at or after its sequence number, or NULL. */
+static struct thread *waiter_next(const struct futex_key *key) {
+    const struct tree_node *node = tree_lower_bound(&kernel->futexes, key, waiter_compare_key);
+    struct thread *thread = node != NULL ? waiter_of(node) : NULL;
+    return thread != NULL && key_is_equal(&thread->futex_key, key) ? thread : NULL;
 }
 
 void futex_cancel(struct thread *thread) {
     tree_remove(&kernel->futexes, &thread->futex_node);
 }
 
-static void waiter_wake(struct thread *thread) {
-    futex_cancel(thread);
-    thread_wake(thread, AX_OK);
+/*
+ * Takes out up to wake_count waiters of the key of which a bit matches, and wakes them; then up to
+ * move_count, which get in line for the target. progress: how many were taken out, and the sequence
+ * number to go on from.
+ */
+static ax_result waiters_take(uint64_t progress[2], struct futex_key *key, uint64_t bits,
+                              uint64_t wake_count, const struct futex_key *target,
+                              uint64_t move_count) {
+    unsigned portion = WORK_PORTION;
+    struct thread *waiter;
+    key->sequence = progress[1];
+    while (progress[0] < wake_count + move_count && (waiter = waiter_next(key)) != NULL) {
+        if (!portion_take(&portion))
+            return RESULT_RESTART;
+        key->sequence = progress[1] = waiter->futex_key.sequence + 1;
+        if ((waiter->futex_bits & bits) == 0)
+            continue;
+        futex_cancel(waiter);
+        if (progress[0]++ < wake_count)
+            thread_wake(waiter, AX_OK);
+        else
+            waiter_insert(waiter, target);
+    }
+    return (ax_result)progress[0];
 }
 
 /* Which word an address means: of a shared object, or of this process alone. Errors: ARGUMENT (not
@@ -74,21 +84,28 @@ static ax_result futex_key(struct process *process, uint64_t address, struct fut
     if (region == NULL)
         return AX_ERR_ADDRESS;
     if (region->is_private)
-        *key = (struct futex_key){process->object.id, address};
+        *key = (struct futex_key){process->object.id, address, 0};
     else
         *key = (struct futex_key){region->memory->object.id,
-                                  region->offset * AX_PAGE_SIZE + (address - region->start)};
+                                  region->offset * AX_PAGE_SIZE + (address - region->start), 0};
+    return AX_OK;
+}
+
+static ax_result futex_word(struct process *process, uint64_t address, uint32_t access,
+                            uint32_t **word) {
+    struct frame *frame;
+    uint32_t fault;
+    TRY(page_resolve(process, address, access, false, &frame, &fault));
+    uint32_t *words = frame_window(frame);
+    *word = &words[address % AX_PAGE_SIZE / sizeof(*words)];
     return AX_OK;
 }
 
 /* Is the word at the address this value? AX_OK, AGAIN, or an error of the access. */
-static ax_result futex_check(struct process *process, uint64_t address, uint32_t value) {
-    struct frame *frame;
-    uint32_t fault;
-    TRY(page_resolve(process, address, AX_PROT_READ, false, &frame, &fault));
-    const char *word = (const char *)frame_window(frame) + address % AX_PAGE_SIZE;
-    uint32_t now = __atomic_load_n((const uint32_t *)(const void *)word, __ATOMIC_ACQUIRE);
-    return now == value ? AX_OK : AX_ERR_AGAIN;
+static ax_result futex_check(struct process *process, uint64_t address, uint64_t value) {
+    uint32_t *word;
+    TRY(futex_word(process, address, AX_PROT_READ, &word));
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE) == value ? AX_OK : AX_ERR_AGAIN;
 }
 
 ax_result sys_futex_wait(struct thread *thread, const uint64_t arguments[5]) {
@@ -98,69 +115,45 @@ ax_result sys_futex_wait(struct thread *thread, const uint64_t arguments[5]) {
         return AX_ERR_ARGUMENT;
     struct futex_key key;
     TRY(futex_key(thread->process, address, &key));
-    TRY(futex_check(thread->process, address, (uint32_t)value));
+    TRY(futex_check(thread->process, address, value));
     TRY(wait_check(thread, deadline_ns));
     thread->futex_bits = (uint32_t)bits;
     waiter_insert(thread, &key);
     return thread_block(thread, BLOCK_FUTEX, deadline_ns);
 }
 
-void futex_wake_one(struct process *process, uint64_t address) {
+void futex_clear(struct process *process, uint64_t address) {
     struct futex_key key;
-    if (futex_key(process, address, &key) != AX_OK)
+    uint32_t *word;
+    if (futex_key(process, address, &key) != AX_OK ||
+        futex_word(process, address, AX_PROT_WRITE, &word) != AX_OK)
         return;
-    struct thread *waiter = waiter_next(&key, 0);
-    if (waiter != NULL)
-        waiter_wake(waiter);
+    __atomic_store_n(word, 0, __ATOMIC_RELEASE);
+    uint64_t progress[2] = {0};
+    ax_result woken = waiters_take(progress, &key, UINT32_MAX, 1, NULL, 0);
+    ASSERT(woken == 0 || woken == 1);
 }
 
 ax_result sys_futex_wake(struct thread *thread, const uint64_t arguments[5]) {
-    uint64_t count = arguments[1], bits = arguments[2];
+    uint64_t bits = arguments[2];
     if (bits == 0 || bits > UINT32_MAX)
         return AX_ERR_ARGUMENT;
     struct futex_key key;
     TRY(futex_key(thread->process, arguments[0], &key));
-    unsigned portion = WORK_PORTION;
-    uint64_t *woken = &thread->progress[0], *sequence = &thread->progress[1];
-    struct thread *waiter;
-    while (*woken < count && (waiter = waiter_next(&key, *sequence)) != NULL) {
-        if (!portion_take(&portion))
-            return RESULT_RESTART;
-        *sequence = waiter->futex_sequence + 1;
-        if ((waiter->futex_bits & bits) != 0) {
-            waiter_wake(waiter);
-            ++*woken;
-        }
-    }
-    return (ax_result)*woken;
+    return waiters_take(thread->progress, &key, bits, arguments[1], NULL, 0);
 }
 
 ax_result sys_futex_requeue(struct thread *thread, const uint64_t arguments[5]) {
-    uint64_t address = arguments[0], wake_count = arguments[1], target = arguments[2];
-    uint64_t move_count = arguments[3], value = arguments[4];
+    uint64_t wake_count = arguments[1], move_count = arguments[3], value = arguments[4];
     /* Counts below this have sums. */
     if (wake_count > UINT32_MAX || move_count > UINT32_MAX || value > UINT32_MAX)
         return AX_ERR_ARGUMENT;
-    struct futex_key key, target_key;
-    TRY(futex_key(thread->process, address, &key));
-    TRY(futex_key(thread->process, target, &target_key));
-    if (key_is_equal(&key, &target_key))
+    struct futex_key key, target;
+    TRY(futex_key(thread->process, arguments[0], &key));
+    TRY(futex_key(thread->process, arguments[2], &target));
+    if (key_is_equal(&key, &target))
         return AX_ERR_ARGUMENT;
-    uint64_t *done = &thread->progress[0];
-    if (*done == 0)
-        TRY(futex_check(thread->process, address, (uint32_t)value));
-    unsigned portion = WORK_PORTION;
-    struct thread *waiter;
-    while (*done < wake_count + move_count && (waiter = waiter_next(&key, 0)) != NULL) {
-        if (!portion_take(&portion))
-            return RESULT_RESTART;
-        if (*done < wake_count) {
-            waiter_wake(waiter);
-        } else {
-            futex_cancel(waiter);
-            waiter_insert(waiter, &target_key);
-        }
-        ++*done;
-    }
-    return (ax_result)*done;
+    if (thread->progress[0] == 0)
+        TRY(futex_check(thread->process, arguments[0], value));
+    return waiters_take(thread->progress, &key, UINT32_MAX, wake_count, &target, move_count);
 }

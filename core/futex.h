@@ -7,5 +7,6 @@
 /* Takes a waiting thread out. */
 void futex_cancel(struct thread *thread);
 
-/* Wakes the first waiter at the process's address, if there is one (thread_exit). */
-void futex_wake_one(struct process *process, uint64_t address);
+/* Clears the word at the process's address, if it can be written, and wakes the first waiter there
+ * (thread_exit). */
+void futex_clear(struct process *process, uint64_t address);

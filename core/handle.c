@@ -209,7 +209,7 @@ ax_result handle_table_clone(struct process *parent, struct process *child, uint
     const struct handle_table *table = &parent->handles;
     for (; *cursor / SLOTS_PER_LEAF < table->leaf_capacity; ++*cursor) {
         if (!portion_take(portion))
-            return 0;
+            return RESULT_RESTART;
         const struct leaf *leaf = &table->leaves[*cursor / SLOTS_PER_LEAF];
         if (leaf->slots == NULL) {
             *cursor |= SLOTS_PER_LEAF - 1; /* the last of this leaf */
@@ -224,7 +224,7 @@ ax_result handle_table_clone(struct process *parent, struct process *child, uint
             from->object->type != AX_TYPE_REPLY && from->object->type != AX_TYPE_DEVICE)
             slot_fill(&child->handles, *cursor, to, from->object, from->rights);
     }
-    return 1;
+    return AX_OK;
 }
 
 /* ---- Places ---------------------------------------------------------------------------------- */

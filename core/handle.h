@@ -65,8 +65,8 @@ bool handle_table_clear(struct process *process, unsigned *portion);
 
 /*
  * Copies the parent's slots from *cursor on to the same places in the child, all but replies,
- * devices and not-cloned ones, up to *portion slots. Generations of empty slots too. Answers 1
- * when all is copied, 0 if there is more, or LIMIT, MEMORY.
+ * devices and not-cloned ones, up to *portion slots. Generations of empty slots too.
+ * RESTART: there are more; LIMIT, MEMORY.
  */
 MUST_USE ax_result handle_table_clone(struct process *parent, struct process *child,
                                       uint32_t *cursor, unsigned *portion);

@@ -9,24 +9,18 @@
 
 #include "types.h"
 
-struct heap_class {
-    struct list partial; /* slabs with a free cell */
-    uint64_t used;       /* cells */
-};
-
 #define HEAP_CLASSES 7 /* 32, 64, ... 2048 bytes */
 
 struct heap {
-    struct heap_class classes[HEAP_CLASSES];
-    uint64_t slab_frames;
-    uint64_t used_bytes; /* all cells and runs in use, by their class's size */
+    struct list partial[HEAP_CLASSES]; /* slabs with a free cell */
+    uint64_t used_bytes;               /* all cells and runs in use, by their class's size */
 };
 
 void heap_init(void);
 
-/* Zeroed, aligned to its class (64 bytes at least from 64 bytes on). NULL account: core itself, at
- * boot. Errors: LIMIT, MEMORY. */
-MUST_USE ax_result heap_alloc(struct account *account, size_t size_bytes, void **memory);
+/* Zeroed, aligned to its class (64 bytes at least from 64 bytes on); `memory` points to the pointer
+ * to it. NULL account: core itself, at boot. Errors: LIMIT, MEMORY. */
+MUST_USE ax_result heap_alloc(struct account *account, size_t size_bytes, void *memory);
 
 /* With the size and account of its heap_alloc. NULL: nothing. */
 void heap_free(struct account *account, void *memory, size_t size_bytes);

@@ -49,11 +49,9 @@ static ax_result lent_error(ax_result result) {
     return result == AX_ERR_ADDRESS || result == AX_ERR_LIMIT ? AX_ERR_ABSENT : result;
 }
 
-/* loan_read and loan_write: goes on from thread->progress[0]. */
 static ax_result loan_copy(struct thread *thread, const uint64_t arguments[5], bool to_lender) {
     struct lent lent;
-    uint8_t access = to_lender ? AX_LOAN_WRITE : AX_LOAN_READ;
-    TRY(lent_lookup(thread, arguments, access, &lent));
+    TRY(lent_lookup(thread, arguments, to_lender ? AX_LOAN_WRITE : AX_LOAN_READ, &lent));
     uint64_t size = arguments[4] < lent.left ? arguments[4] : lent.left;
     struct process *own = thread->process;
     int side = 0;
@@ -156,15 +154,6 @@ static ax_result pages_pin(const struct lent *lent, uint64_t address, struct mem
     return AX_OK;
 }
 
-/* Maps most of it now; what is left shows when it is touched. */
-static void loan_show(const struct region *region) {
-    uint32_t fault;
-    ax_result result = AX_OK;
-    for (uint64_t at = region->start; at < region_end(region) && result == AX_OK;
-         at += FAULT_WINDOW * AX_PAGE_SIZE)
-        result = page_fault(region->process, at, AX_PROT_READ, &fault);
-}
-
 ax_result sys_loan_map(struct thread *thread, const uint64_t arguments[5]) {
     struct lent lent;
     TRY(lent_lookup(thread, arguments, 0, &lent));
@@ -176,25 +165,23 @@ ax_result sys_loan_map(struct thread *thread, const uint64_t arguments[5]) {
     if (page_count > AX_LOAN_MAP_PAGES || lent.reply->map_count == REPLY_MAPS_MAX)
         return AX_ERR_LIMIT;
     struct process *process = thread->process;
-    uint64_t address;
-    TRY(space_place(process, page_count, &thread->progress[0], &address));
-    struct memory *memory;
-    TRY(memory_make(process->account, page_count, &memory));
-    uint32_t prot = lent.access & AX_LOAN_WRITE ? AX_PROT_READ | AX_PROT_WRITE : AX_PROT_READ;
-    struct region *region;
-    ax_result result = pages_pin(&lent, first, memory);
+    struct region wanted = {.process = process, .page_count = page_count, .reply = lent.reply};
+    TRY(space_place(process, page_count, &thread->progress[0], &wanted.start));
+    TRY(memory_make(process->account, page_count, &wanted.memory));
+    wanted.prot = lent.access & AX_LOAN_WRITE ? AX_PROT_READ | AX_PROT_WRITE : AX_PROT_READ;
+    wanted.allowed = wanted.prot;
+    ax_result result = pages_pin(&lent, first, wanted.memory);
     if (result == AX_OK)
-        result = space_map(process, address, page_count, memory, 0, prot, prot, false, &region);
+        result = space_map(&wanted, false);
     if (result != AX_OK) {
-        loan_unpin(memory);
-        object_discard(&memory->object, sizeof(*memory));
+        loan_unpin(wanted.memory);
+        object_discard(&wanted.memory->object, sizeof(*wanted.memory));
         return result;
     }
-    object_unref(&memory->object); /* the region's now */
-    region->is_loan = true;
-    region->reply = lent.reply;
-    list_append(&lent.reply->maps, &region->in_reply);
-    lent.reply->map_count++;
-    loan_show(region);
-    return (ax_result)(address + lent.address % AX_PAGE_SIZE);
+    object_unref(&wanted.memory->object); /* the region's now */
+    /* What cannot be shown now shows when it is touched. */
+    uint64_t next = wanted.start;
+    result = space_populate(process, &next, next + page_count * AX_PAGE_SIZE, AX_PROT_READ);
+    ASSERT(result == AX_OK || result == AX_ERR_MEMORY || result == AX_ERR_LIMIT);
+    return (ax_result)(wanted.start + lent.address % AX_PAGE_SIZE);
 }

@@ -175,20 +175,10 @@ static ax_result clone_begin(struct thread *thread) {
     return AX_OK;
 }
 
-/* Copies a portion: 1, all is copied; 0, there is more. */
-static ax_result clone_copy(struct thread *thread) {
-    struct process *parent = thread->process;
-    struct process *child = thread->clone;
+static ax_result clone_copy(struct process *parent, struct process *child) {
     unsigned portion = WORK_PORTION;
-    ax_result result = 1;
-    if (child->clone_step == 0) {
-        result = handle_table_clone(parent, child, &child->clone_slot, &portion);
-        if (result == 1)
-            child->clone_step = 1;
-    }
-    if (result == 1)
-        result = space_clone(parent, child, &child->clone_address, &portion);
-    return result;
+    TRY(handle_table_clone(parent, child, &child->clone_slot, &portion));
+    return space_clone(parent, child, &child->clone_address, &portion);
 }
 
 static ax_result clone_thread(struct thread *thread, const uint64_t arguments[5],
@@ -211,10 +201,8 @@ static ax_result clone_portion(struct thread *thread, const uint64_t arguments[5
                                struct place *place) {
     if (thread->clone == NULL)
         TRY(clone_begin(thread));
-    ax_result result = clone_copy(thread);
-    if (result == 0)
-        return RESULT_RESTART;
-    return result == 1 ? clone_thread(thread, arguments, place) : result;
+    TRY(clone_copy(thread->process, thread->clone));
+    return clone_thread(thread, arguments, place);
 }
 
 ax_result sys_process_clone(struct thread *thread, const uint64_t arguments[5]) {

@@ -50,7 +50,13 @@ static bool image_is_valid(const struct ax_root_image *image, uint64_t image_byt
 
 static void root_map(struct process *process, uint64_t start, uint64_t size_bytes, uint32_t prot) {
     uint64_t page_count = align_up(size_bytes, AX_PAGE_SIZE) / AX_PAGE_SIZE;
-    if (space_map(process, start, page_count, NULL, 0, prot, prot, true, NULL) != AX_OK)
+    struct region wanted = {.process = process,
+                            .start = start,
+                            .page_count = page_count,
+                            .prot = prot,
+                            .allowed = prot,
+                            .is_private = true};
+    if (space_map(&wanted, false) != AX_OK)
         root_halt("damaged image, or no memory for it");
 }
 

@@ -49,7 +49,7 @@ bool space_is_free(struct process *process, uint64_t address, uint64_t page_coun
 
 void space_init(struct process *process) {
     struct space *space = &process->space;
-    *space = (struct space){.place = PLACE_START};
+    *space = (struct space){.place = PLACE_START, .table_error = AX_ERR_MEMORY};
     list_init(&space->dirty);
 }
 
@@ -57,22 +57,25 @@ ax_result space_create(struct process *process) {
     struct space *space = &process->space;
     if (space->created)
         return AX_OK;
+    space->table_error = AX_ERR_MEMORY;
     if (!hal_space_create(&space->hal))
-        return AX_ERR_MEMORY;
-    if (!hal_space_map(&space->hal, AX_KERNEL_PAGE, kernel->physical_kernel_page, 1,
-                       HAL_READ | HAL_EXECUTE)) {
+        return space->table_error;
+    ax_result result = space_show(process, AX_KERNEL_PAGE, kernel->physical_kernel_page, 1,
+                                  HAL_READ | HAL_EXECUTE);
+    if (result != AX_OK)
         hal_space_destroy(&space->hal);
-        return AX_ERR_MEMORY;
-    }
-    space->created = true;
-    return AX_OK;
+    space->created = result == AX_OK;
+    return result;
 }
 
 uint64_t core_table_alloc(struct hal_space *space) {
     struct process *process = container_of(space, struct process, space.hal);
     struct frame *frame;
-    if (frame_alloc(process->account, 0, &frame) != AX_OK)
+    ax_result result = frame_alloc(process->account, 0, &frame);
+    if (result != AX_OK) {
+        process->space.table_error = result;
         return 0;
+    }
     process->space.table_pages++;
     return frame_physical(frame);
 }
@@ -86,32 +89,29 @@ void core_table_free(struct hal_space *space, uint64_t physical) {
 
 /* ---- Regions --------------------------------------------------------------------------------- */
 
-ax_result region_reserve(struct process *process, struct region **region) {
-    void *cell;
-    TRY(heap_alloc(process->account, sizeof(**region), &cell));
-    *region = cell;
-    return AX_OK;
-}
-
-void region_unreserve(struct process *process, struct region *region) {
-    heap_free(process->account, region, sizeof(*region));
-}
-
-void region_link(struct region *region) {
+/* A filled-in region, known not to overlap any other, gets its place in the space. */
+static void region_link(struct region *region) {
     struct space *space = &region->process->space;
+    struct memory *memory = region->memory;
     tree_node_init(&region->node);
     struct tree_node *taken = tree_insert(&space->regions, &region->node, region_compare);
     ASSERT(taken == NULL);
     space->region_count++;
     list_init(&region->in_memory);
     list_init(&region->in_reply);
-    if (region->memory != NULL) {
-        object_ref(&region->memory->object);
-        list_append(&region->memory->regions, &region->in_memory);
-        region->memory->region_count++;
+    if (memory != NULL) {
+        object_ref(&memory->object);
+        list_prepend(&memory->regions, &region->in_memory);
+        memory->region_count++;
+        /* It may be a part of one that a cut has yet to come to. */
+        memory->untrimmed += memory->untrimmed > 0;
     }
     if (region->overlay != NULL)
         object_ref(&region->overlay->object);
+    if (region->reply != NULL) {
+        list_append(&region->reply->maps, &region->in_reply);
+        region->reply->map_count++;
+    }
 }
 
 static void region_free(struct region *region) {
@@ -125,49 +125,20 @@ static void region_free(struct region *region) {
     }
     if (region->overlay != NULL)
         object_unref(&region->overlay->object);
-    region_unreserve(process, region);
+    heap_free(process->account, region, sizeof(*region));
 }
 
-ax_result space_map(struct process *process, uint64_t address, uint64_t page_count,
-                    struct memory *memory, uint64_t offset, uint32_t prot, uint32_t allowed,
-                    bool is_private, struct region **region) {
-    ASSERT(page_count > 0 && (memory != NULL || is_private));
-    if (!space_is_free(process, address, page_count))
-        return AX_ERR_EXISTS;
-    struct region *made;
-    TRY(region_reserve(process, &made));
-    *made = (struct region){.process = process,
-                            .start = address,
-                            .page_count = page_count,
-                            .offset = offset,
-                            .memory = memory,
-                            .prot = prot,
-                            .allowed = allowed,
-                            .is_private = is_private};
-    region_link(made);
-    if (region != NULL)
-        *region = made;
-    return AX_OK;
-}
-
-ax_result region_split(struct region *region, uint64_t address) {
-    ASSERT(address > region->start && address < region_end(region) && !region->is_loan);
-    struct region *made;
-    TRY(region_reserve(region->process, &made));
-    uint64_t lower_count = (address - region->start) / AX_PAGE_SIZE;
+ax_result space_cut(struct process *process, uint64_t address) {
+    struct region *region = space_find(process, address), *made;
+    if (region == NULL || region->start == address || region->reply != NULL)
+        return AX_OK;
+    TRY(heap_alloc(process->account, sizeof(*made), &made));
     *made = *region;
     made->start = address;
-    made->page_count -= lower_count;
-    made->offset += lower_count;
-    made->overlay_offset += lower_count;
-    region->page_count = lower_count;
+    region->page_count = (address - region->start) / AX_PAGE_SIZE;
+    made->page_count -= region->page_count;
+    made->offset += region->page_count;
     region_link(made);
-    if (region->memory != NULL) {
-        /* Side by side, so that a cut that has yet to come here comes to both. */
-        list_remove(&made->in_memory);
-        list_insert_before(region->in_memory.next, &made->in_memory);
-        region->memory->untrimmed += region->memory->untrimmed > 0;
-    }
     return AX_OK;
 }
 
@@ -181,31 +152,26 @@ static bool region_owns_overlay(const struct region *region) {
  * regions that the cut has come to stay apart from those that it has not. */
 static bool region_is_alike(const struct region *a, const struct region *b) {
     if (region_end(a) != b->start || a->memory != b->memory || a->prot != b->prot ||
-        a->allowed != b->allowed || a->is_private != b->is_private || a->is_loan || b->is_loan)
+        a->allowed != b->allowed || a->is_private != b->is_private || a->reply != NULL ||
+        b->reply != NULL)
         return false;
     if (a->memory != NULL && (a->offset + a->page_count != b->offset || a->memory->untrimmed > 0))
         return false;
-    if (a->overlay != b->overlay)
-        return b->overlay == NULL && region_owns_overlay(a);
-    return a->overlay == NULL || a->overlay_offset + a->page_count == b->overlay_offset;
+    return a->overlay == b->overlay || (b->overlay == NULL && region_owns_overlay(a));
 }
 
-void region_join(struct region *region) {
-    struct region *next = region_of(tree_next(&region->node));
-    if (next != NULL && region_is_alike(region, next)) {
-        region->page_count += next->page_count;
-        region_free(next);
-    }
-    struct region *previous = region_of(tree_previous(&region->node));
-    if (previous != NULL && region_is_alike(previous, region)) {
-        previous->page_count += region->page_count;
-        region_free(region);
-    }
+void space_join(struct process *process, uint64_t address) {
+    struct region *region = space_find(process, address);
+    struct region *before = region != NULL ? region_of(tree_previous(&region->node)) : NULL;
+    if (before == NULL || !region_is_alike(before, region))
+        return;
+    before->page_count += region->page_count;
+    region_free(region);
 }
 
 void region_remove(struct region *region) {
     space_hide(region->process, region->start, region->page_count);
-    if (region->is_loan) {
+    if (region->reply != NULL) {
         ASSERT(region->reply->map_count > 0);
         region->reply->map_count--;
         list_remove(&region->in_reply);
@@ -216,12 +182,9 @@ void region_remove(struct region *region) {
 
 ax_result region_insert(struct region *region, uint64_t address, struct frame *frame) {
     bool is_first = region->overlay == NULL;
-    if (is_first) {
+    if (is_first)
         TRY(memory_make(region->process->account, MEMORY_PAGES_MAX, &region->overlay));
-        region->overlay_offset = 0;
-    }
-    uint64_t page = region->overlay_offset + (address - region->start) / AX_PAGE_SIZE;
-    ax_result result = memory_insert(region->overlay, page, frame);
+    ax_result result = memory_insert(region->overlay, address / AX_PAGE_SIZE, frame);
     if (result != AX_OK && is_first) {
         object_discard(&region->overlay->object, sizeof(*region->overlay));
         region->overlay = NULL;
@@ -233,10 +196,8 @@ ax_result region_insert(struct region *region, uint64_t address, struct frame *f
 static bool region_drop(struct region *region, uint64_t first, uint64_t end, unsigned *portion) {
     uint64_t page_count = (end - first) / AX_PAGE_SIZE;
     space_hide(region->process, first, page_count);
-    if (region->overlay == NULL)
-        return true;
-    uint64_t page = region->overlay_offset + (first - region->start) / AX_PAGE_SIZE;
-    return memory_drop(region->overlay, page, page_count, portion);
+    return region->overlay == NULL ||
+           memory_drop(region->overlay, first / AX_PAGE_SIZE, page_count, portion);
 }
 
 uint64_t region_kept(const struct region *region) {
@@ -258,45 +219,46 @@ bool region_trim(struct region *region, unsigned *portion) {
 
 ax_result space_place(struct process *process, uint64_t page_count, uint64_t *looked,
                       uint64_t *address) {
-    const uint64_t whole = AX_PROGRAM_END - AX_USER_START;
-    uint64_t size_bytes = page_count * AX_PAGE_SIZE;
-    if (page_count > whole / AX_PAGE_SIZE)
-        return AX_ERR_LIMIT;
-    uint64_t *place = &process->space.place;
-    for (unsigned step = 0; step < PLACE_PORTION; step++) {
-        if (*looked > whole)
-            return AX_ERR_LIMIT;
+    uint64_t size_bytes = page_count * AX_PAGE_SIZE, *place = &process->space.place;
+    unsigned portion = PLACE_PORTION;
+    while (*looked <= AX_PROGRAM_END - AX_USER_START) {
+        if (!portion_take(&portion))
+            return RESULT_RESTART;
         uint64_t next = AX_PROGRAM_END;
         if (size_bytes <= AX_PROGRAM_END - *place) {
-            if (space_is_free(process, *place, page_count)) {
-                *address = *place;
+            *address = *place;
+            if (space_is_free(process, *place, page_count))
                 return AX_OK;
-            }
             next = region_end(space_next(process, *place));
         }
         *looked += next - *place;
         *place = next < AX_PROGRAM_END ? next : AX_USER_START;
     }
-    return RESULT_RESTART;
+    return AX_ERR_LIMIT;
 }
 
-/* Unmaps [first, end) of the region; 1, or 0 if the portion did not suffice. */
+/* Unmaps what the region has in [first, end). */
 static ax_result region_cut(struct region *region, uint64_t first, uint64_t end,
                             unsigned *portion) {
-    if (first > region->start && end < region_end(region))
-        TRY(region_split(region, end));
-    if (!region_drop(region, first, end, portion))
-        return 0;
+    first = first > region->start ? first : region->start;
+    end = end < region_end(region) ? end : region_end(region);
     uint64_t count = (end - first) / AX_PAGE_SIZE;
+    if (region->reply != NULL || (count == region->page_count && region_owns_overlay(region))) {
+        region_remove(region);
+        return AX_OK;
+    }
+    if (first > region->start)
+        TRY(space_cut(region->process, end));
+    if (!region_drop(region, first, end, portion))
+        return RESULT_RESTART;
     if (first == region->start) {
         region->start = end;
         region->offset += count;
-        region->overlay_offset += count;
     }
     region->page_count -= count;
     if (region->page_count == 0)
         region_remove(region);
-    return 1;
+    return AX_OK;
 }
 
 ax_result space_unmap(struct process *process, uint64_t address, uint64_t page_count,
@@ -305,19 +267,31 @@ ax_result space_unmap(struct process *process, uint64_t address, uint64_t page_c
     struct region *region;
     while ((region = space_next(process, address)) != NULL && region->start < end) {
         if (!portion_take(portion))
-            return 0;
-        uint64_t first = address > region->start ? address : region->start;
-        uint64_t last = end < region_end(region) ? end : region_end(region);
-        bool is_whole = last - first == region->page_count * AX_PAGE_SIZE;
-        if (region->is_loan || (is_whole && region_owns_overlay(region))) {
-            region_remove(region);
-            continue;
-        }
-        ax_result result = region_cut(region, first, last, portion);
-        if (result != 1)
-            return result;
+            return RESULT_RESTART;
+        TRY(region_cut(region, address, end, portion));
     }
-    return 1;
+    return AX_OK;
+}
+
+ax_result space_map(const struct region *wanted, bool replace) {
+    struct process *process = wanted->process;
+    ASSERT(wanted->page_count > 0 && (wanted->memory != NULL || wanted->is_private));
+    if (!replace && !space_is_free(process, wanted->start, wanted->page_count))
+        return AX_ERR_EXISTS;
+    /* Its memory is taken first, so that nothing is unmapped in vain. */
+    struct region *region;
+    TRY(heap_alloc(process->account, sizeof(*region), &region));
+    unsigned portion = WORK_PORTION;
+    ax_result result = space_unmap(process, wanted->start, wanted->page_count, &portion);
+    if (result != AX_OK) {
+        heap_free(process->account, region, sizeof(*region));
+        return result;
+    }
+    *region = *wanted;
+    region_link(region);
+    space_join(process, region_end(region));
+    space_join(process, wanted->start);
+    return AX_OK;
 }
 
 bool space_clear(struct process *process, unsigned *portion) {
@@ -331,6 +305,14 @@ bool space_clear(struct process *process, unsigned *portion) {
 }
 
 /* ---- Changes --------------------------------------------------------------------------------- */
+
+ax_result space_show(struct process *process, uint64_t address, uint64_t physical,
+                     size_t page_count, uint32_t prot) {
+    struct space *space = &process->space;
+    space->table_error = AX_ERR_MEMORY;
+    bool is_shown = hal_space_map(&space->hal, address, physical, page_count, prot);
+    return is_shown ? AX_OK : space->table_error;
+}
 
 void space_hide(struct process *process, uint64_t address, uint64_t page_count) {
     if (!process->space.created)

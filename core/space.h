@@ -18,38 +18,37 @@ struct region {
     struct process *process;
     uint64_t start;
     uint64_t page_count;
-    uint64_t offset;         /* page of `memory` at start */
-    uint64_t overlay_offset; /* page of `overlay` at start */
-    struct memory *memory;   /* holds a ref; NULL: anonymous */
-    struct memory
-        *overlay;          /* holds a ref, shared with regions split from the same; NULL: not yet */
-    struct list in_memory; /* memory->regions */
-    uint32_t prot;         /* enum ax_prot */
-    uint32_t allowed;      /* most that memory_protect may give */
+    uint64_t offset;        /* page of `memory` at start */
+    struct memory *memory;  /* holds a ref; NULL: anonymous */
+    struct memory *overlay; /* its own pages, by address / AX_PAGE_SIZE: holds a ref, shared with
+                               regions split from the same; NULL: not yet */
+    struct list in_memory;  /* memory->regions */
+    uint32_t prot;          /* enum ax_prot */
+    uint32_t allowed;       /* most that memory_protect may give */
     bool is_private;
-    bool is_loan;         /* made by loan_map: frames pinned, not cloned, goes as a whole */
-    struct reply *reply;  /* loan maps: whose */
-    struct list in_reply; /* loan maps: reply->maps */
+    struct reply *reply;  /* the loan that it maps: pinned, not cloned, goes as a whole; or NULL */
+    struct list in_reply; /* reply->maps */
 };
 
 struct space {
     struct tree regions;
     uint64_t region_count;
     struct hal_space hal;
-    bool created;         /* hal_space_create was done */
-    uint32_t syncing;     /* CPUs that are in hal_space_sync for it */
-    bool destroying;      /* space_destroy waits for them */
-    struct list dirty;    /* kernel->frames.dirty */
-    uint64_t changed;     /* its last change */
-    uint64_t synced;      /* dirty: its changes up to this one are in force */
-    uint64_t place;       /* where to look for a free place next */
-    uint64_t table_pages; /* frames of translation tables */
+    bool created;          /* hal_space_create was done */
+    uint32_t syncing;      /* CPUs that are in hal_space_sync for it */
+    bool destroying;       /* space_destroy waits for them */
+    struct list dirty;     /* kernel->frames.dirty */
+    uint64_t changed;      /* its last change */
+    uint64_t synced;       /* dirty: its changes up to this one are in force */
+    uint64_t place;        /* where to look for a free place next */
+    uint64_t table_pages;  /* frames of translation tables */
+    ax_result table_error; /* why the last one that was wanted could not be had */
 };
 
 /* No region, no machine space yet. */
 void space_init(struct process *process);
 /* Before a thread is made: the machine's space, with the kernel page. Once made it stays. Errors:
- * MEMORY. */
+ * LIMIT, MEMORY. */
 MUST_USE ax_result space_create(struct process *process);
 /* Removes up to *portion pages and regions; true when nothing is left but the HAL's tables. */
 bool space_clear(struct process *process, unsigned *portion);
@@ -69,31 +68,25 @@ MUST_USE ax_result space_place(struct process *process, uint64_t page_count, uin
                                uint64_t *address);
 
 /*
- * A region (*region, if not NULL); memory NULL: anonymous, and then is_private. All checked by the
- * caller but EXISTS (taken) and LIMIT, MEMORY.
+ * Makes a region as wanted: process, start, page_count, memory (NULL: anonymous, and then
+ * is_private), offset, prot, allowed, is_private, reply; joined with those beside it that are
+ * alike. All checked by the caller but EXISTS (taken; `replace`: unmaps what is there), LIMIT,
+ * MEMORY; RESTART.
  */
-MUST_USE ax_result space_map(struct process *process, uint64_t address, uint64_t page_count,
-                             struct memory *memory, uint64_t offset, uint32_t prot,
-                             uint32_t allowed, bool is_private, struct region **region);
+MUST_USE ax_result space_map(const struct region *wanted, bool replace);
 
-/* Unmaps what is in the range, up to *portion pages; 1: all done, 0: more is left; MEMORY, LIMIT:
- * a split needed memory, nothing more was unmapped. */
+/* Unmaps what is in the range, up to *portion pages. RESTART: more is left; MEMORY, LIMIT: a cut
+ * needed memory, nothing more was unmapped. */
 MUST_USE ax_result space_unmap(struct process *process, uint64_t address, uint64_t page_count,
                                unsigned *portion);
 
 /* Unmaps one whole region; private pages are given back by the work list, loans at once. */
 void region_remove(struct region *region);
 
-/* The parts of space_map: memory for a region, and, once that is filled in and known not to overlap
- * any other, its place in the space. */
-MUST_USE ax_result region_reserve(struct process *process, struct region **region);
-void region_unreserve(struct process *process, struct region *region);
-void region_link(struct region *region);
-
-/* Cuts the region in two before an address inside it. */
-MUST_USE ax_result region_split(struct region *region, uint64_t address);
-/* Joins the region with the ones before and after it where they are alike. It may be gone then. */
-void region_join(struct region *region);
+/* Cuts the region that the address is inside of in two (but no loan), so that one begins there. */
+MUST_USE ax_result space_cut(struct process *process, uint64_t address);
+/* Joins the region at the address with the one before it where they are alike. */
+void space_join(struct process *process, uint64_t address);
 /* Puts a frame, whose ref passes, where the region has no private page. Errors: LIMIT, MEMORY. */
 MUST_USE ax_result region_insert(struct region *region, uint64_t address, struct frame *frame);
 /* Hides what the region shows beyond the end of its memory, up to *portion pages; true: done. */
@@ -102,6 +95,9 @@ uint64_t region_end(const struct region *region);
 /* How many of its pages, from the first on, its memory has. */
 uint64_t region_kept(const struct region *region);
 
+/* hal_space_map. Errors: LIMIT, MEMORY (for tables). */
+MUST_USE ax_result space_show(struct process *process, uint64_t address, uint64_t physical,
+                              size_t page_count, uint32_t prot);
 /* Removes translations, with space_dirty. */
 void space_hide(struct process *process, uint64_t address, uint64_t page_count);
 /* Reduces them to this access; those of many pages are removed instead, which takes no longer for
@@ -110,7 +106,7 @@ void space_reduce(struct process *process, uint64_t address, uint64_t page_count
 
 /*
  * Copies the parent's regions from *cursor (an address, 0 at first) on into the child,
- * copy-on-write, up to *portion pages and regions; 1: done, 0: more; LIMIT, MEMORY.
+ * copy-on-write, up to *portion pages and regions. RESTART: more are left; LIMIT, MEMORY.
  */
 MUST_USE ax_result space_clone(struct process *parent, struct process *child, uint64_t *cursor,
                                unsigned *portion);
@@ -165,13 +161,15 @@ MUST_USE ax_result page_fault(struct process *process, uint64_t address, uint32_
                               uint32_t *fault);
 #define FAULT_WINDOW 16
 
-/* ---- Copies (user_copy.c) -------------------------------------------------------------------- */
+/*
+ * Makes the pages from *next to the end present for that access, and maps them, up to WORK_PORTION
+ * (RESTART: more are left) or to the first that fails: *next. Errors: as page_resolve, but for
+ * registers, which are mapped.
+ */
+MUST_USE ax_result space_populate(struct process *process, uint64_t *next, uint64_t end,
+                                  uint32_t access);
 
-/* Copies between core and user memory, at most a page or two (whole structures). All or error;
- * resolves pages as page_resolve. Errors: ADDRESS, MEMORY, LIMIT, ABSENT. */
-MUST_USE ax_result user_read(struct process *process, void *to, uint64_t address, size_t size);
-MUST_USE ax_result user_write(struct process *process, uint64_t address, const void *from,
-                              size_t size);
+/* ---- Copies (user_copy.c) -------------------------------------------------------------------- */
 
 /*
  * Copies between two processes' memory, up to *portion pages. Answers the bytes copied, which are

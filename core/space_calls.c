@@ -51,21 +51,13 @@ static ax_result space_lookup(struct thread *thread, uint64_t handle, struct pro
 
 /* ---- memory_map ------------------------------------------------------------------------------ */
 
-struct mapping {
-    struct region region; /* as it is to be; start 0: anywhere */
-    uint32_t flags;
-};
-
-static ax_result mapping_decode_request(const struct ax_map_request *request,
-                                        struct mapping *mapping) {
-    struct region *region = &mapping->region;
-    const uint32_t flags = mapping->flags = request->flags;
-    bool is_fixed = (flags & AX_MAP_FIXED) != 0;
-    if ((flags & ~(uint32_t)MAP_FLAGS) != 0 || ((flags & AX_MAP_REPLACE) != 0 && !is_fixed) ||
+/* What the request tells of the region. */
+static ax_result mapping_decode(const struct ax_map_request *request, struct region *region) {
+    bool is_fixed = (request->flags & AX_MAP_FIXED) != 0;
+    if ((request->flags & ~(uint32_t)MAP_FLAGS) != 0 ||
+        ((request->flags & AX_MAP_REPLACE) != 0 && !is_fixed) ||
         !is_aligned(request->offset, AX_PAGE_SIZE))
         return AX_ERR_ARGUMENT;
-    region->offset = request->offset / AX_PAGE_SIZE;
-    region->is_private = (flags & AX_MAP_PRIVATE) != 0;
     TRY(prot_decode(request->prot, &region->prot));
     TRY(range_decode(0, request->size_bytes, &region->page_count));
     bool is_mappable = is_aligned(request->address, AX_PAGE_SIZE) &&
@@ -76,26 +68,21 @@ static ax_result mapping_decode_request(const struct ax_map_request *request,
     return is_fixed && !is_mappable ? AX_ERR_ARGUMENT : AX_OK;
 }
 
-/* Which accesses a handle's rights allow; the bits of enum ax_prot and ax_right differ. */
-static uint32_t rights_prot(uint32_t rights) {
-    uint32_t prot = AX_PROT_NONE;
-    if ((rights & AX_RIGHT_READ) != 0) {
-        prot |= AX_PROT_READ;
-        prot |= (rights & AX_RIGHT_WRITE) != 0 ? (uint32_t)AX_PROT_WRITE : 0;
-    }
-    prot |= (rights & AX_RIGHT_EXECUTE) != 0 ? (uint32_t)AX_PROT_EXECUTE : 0;
-    return prot;
-}
+_Static_assert(AX_RIGHT_READ == 16 * AX_PROT_READ && AX_RIGHT_WRITE == 16 * AX_PROT_WRITE &&
+                   AX_RIGHT_EXECUTE == 16 * AX_PROT_EXECUTE,
+               "rights allow accesses bit by bit");
 
 /* The memory object, and what access the handle allows. */
-static ax_result mapping_decode_memory(struct thread *thread, ax_handle handle,
+static ax_result mapping_decode_memory(struct thread *thread, ax_handle handle, uint64_t offset,
                                        struct region *region) {
     struct object *object;
     uint32_t rights;
     TRY(handle_lookup_rights(thread->process, handle, AX_TYPE_MEMORY,
                              region->is_private ? AX_RIGHT_READ : 0, &object, &rights));
     region->memory = container_of(object, struct memory, object);
-    region->allowed = region->is_private ? AX_PROT_ALL : rights_prot(rights);
+    region->offset = offset / AX_PAGE_SIZE;
+    if (!region->is_private)
+        region->allowed = rights / 16 & AX_PROT_ALL;
     if ((region->prot & ~region->allowed) != 0)
         return AX_ERR_RIGHTS;
     /* Of registers there are no copies. */
@@ -106,93 +93,32 @@ static ax_result mapping_decode_memory(struct thread *thread, ax_handle handle,
     return AX_OK;
 }
 
-static ax_result mapping_decode(struct thread *thread, const uint64_t arguments[5],
-                                struct mapping *mapping) {
-    struct ax_map_request request;
-    struct region *region = &mapping->region;
-    memcpy(&request, thread->page->buffer, sizeof(request));
-    *mapping = (struct mapping){0};
-    TRY(space_lookup(thread, arguments[0], &region->process));
-    TRY(mapping_decode_request(&request, mapping));
-    ax_handle memory = (ax_handle)arguments[1];
-    if (memory != AX_HANDLE_NONE)
-        return mapping_decode_memory(thread, memory, region);
-    region->is_private = true;
-    region->allowed = AX_PROT_ALL;
-    region->offset = 0;
-    return AX_OK;
-}
-
-/* Finds the place of a mapping that says not, or not bindingly, where it is to be. */
-static ax_result mapping_place(struct thread *thread, struct region *region) {
-    if (region->start != 0 && space_is_free(region->process, region->start, region->page_count))
-        return AX_OK;
-    return space_place(region->process, region->page_count, &thread->progress[0], &region->start);
-}
-
-/* Makes the region. Its memory is taken first, so that nothing is unmapped in vain. */
-static ax_result mapping_make(const struct mapping *mapping) {
-    const struct region *wanted = &mapping->region;
-    struct process *process = wanted->process;
-    struct region *region;
-    TRY(region_reserve(process, &region));
-    unsigned portion = WORK_PORTION;
-    ax_result result = 1;
-    if ((mapping->flags & AX_MAP_REPLACE) != 0)
-        result = space_unmap(process, wanted->start, wanted->page_count, &portion);
-    else if (!space_is_free(process, wanted->start, wanted->page_count))
-        result = AX_ERR_EXISTS;
-    if (result != 1) {
-        region_unreserve(process, region);
-        return result == 0 ? RESULT_RESTART : result;
-    }
-    *region = *wanted;
-    region_link(region);
-    region_join(region);
-    return AX_OK;
-}
-
-/*
- * AX_MAP_POPULATE, from page progress[0] of the mapping at progress[1] on. As far as it comes: what
- * cannot be made now is made, or fails, when it is touched.
- */
-static ax_result mapping_populate(struct thread *thread, const struct region *region) {
-    uint64_t *page = &thread->progress[0], address = thread->progress[1];
-    uint32_t access = (region->prot & AX_PROT_WRITE) != 0  ? AX_PROT_WRITE
-                      : (region->prot & AX_PROT_READ) != 0 ? AX_PROT_READ
-                                                           : AX_PROT_EXECUTE;
-    unsigned portion = WORK_PORTION;
-    ax_result result = AX_OK;
-    for (; *page < region->page_count && result == AX_OK; ++*page) {
-        if (!portion_take(&portion))
-            return RESULT_RESTART;
-        struct frame *frame;
-        uint32_t fault;
-        uint64_t at = address + *page * AX_PAGE_SIZE;
-        /* Present first; the last of a window, or of all, then maps them together. */
-        if (at / AX_PAGE_SIZE % FAULT_WINDOW == FAULT_WINDOW - 1 ||
-            *page == region->page_count - 1 ||
-            (region->memory != NULL && region->memory->registers))
-            result = page_fault(region->process, at, access, &fault);
-        else
-            result = page_resolve(region->process, at, access, false, &frame, &fault);
-    }
-    return (ax_result)address;
-}
-
 ax_result sys_memory_map(struct thread *thread, const uint64_t arguments[5]) {
-    struct mapping mapping;
-    TRY(mapping_decode(thread, arguments, &mapping));
-    if (thread->progress[1] == 0) {
-        if ((mapping.flags & AX_MAP_FIXED) == 0)
-            TRY(mapping_place(thread, &mapping.region));
-        TRY(mapping_make(&mapping));
-        if ((mapping.flags & AX_MAP_POPULATE) == 0)
-            return (ax_result)mapping.region.start;
-        thread->progress[0] = 0;
-        thread->progress[1] = mapping.region.start;
+    struct ax_map_request request;
+    memcpy(&request, thread->page->buffer, sizeof(request));
+    struct region wanted = {.allowed = AX_PROT_ALL};
+    TRY(space_lookup(thread, arguments[0], &wanted.process));
+    ax_handle memory = (ax_handle)arguments[1];
+    wanted.is_private = memory == AX_HANDLE_NONE || (request.flags & AX_MAP_PRIVATE) != 0;
+    TRY(mapping_decode(&request, &wanted));
+    if (memory != AX_HANDLE_NONE)
+        TRY(mapping_decode_memory(thread, memory, request.offset, &wanted));
+    /* Once it is made: where it is, and how far it is populated. */
+    uint64_t *start = &thread->progress[1], *next = &thread->progress[0];
+    if (*start == 0) {
+        bool is_free =
+            wanted.start != 0 && space_is_free(wanted.process, wanted.start, wanted.page_count);
+        if ((request.flags & AX_MAP_FIXED) == 0 && !is_free)
+            TRY(space_place(wanted.process, wanted.page_count, next, &wanted.start));
+        TRY(space_map(&wanted, (request.flags & AX_MAP_REPLACE) != 0));
+        *start = *next = wanted.start;
     }
-    return mapping_populate(thread, &mapping.region);
+    /* As far as it comes: what cannot be made now is made, or fails, when it is touched. */
+    ax_result result = AX_OK;
+    if ((request.flags & AX_MAP_POPULATE) != 0)
+        result = space_populate(wanted.process, next, *start + wanted.page_count * AX_PAGE_SIZE,
+                                (wanted.prot & AX_PROT_WRITE) != 0 ? AX_PROT_WRITE : wanted.prot);
+    return result == RESULT_RESTART ? result : (ax_result)*start;
 }
 
 /* ---- The others ------------------------------------------------------------------------------ */
@@ -203,80 +129,58 @@ ax_result sys_memory_unmap(struct thread *thread, const uint64_t arguments[5]) {
     TRY(space_lookup(thread, arguments[0], &process));
     TRY(range_decode(arguments[1], arguments[2], &page_count));
     unsigned portion = WORK_PORTION;
-    ax_result result = space_unmap(process, arguments[1], page_count, &portion);
-    return result == 0 ? RESULT_RESTART : result == 1 ? AX_OK : result;
+    return space_unmap(process, arguments[1], page_count, &portion);
 }
 
-/* Cuts the region that an address lies in, so that one begins there. */
-static ax_result space_cut(struct process *process, uint64_t address) {
-    struct region *region = space_find(process, address);
-    if (region == NULL || region->start == address || region->is_loan)
-        return AX_OK;
-    return region_split(region, address);
-}
-
-/* A cut that made no difference is healed. */
-static void space_uncut(struct process *process, uint64_t address) {
-    struct region *region = space_find(process, address);
-    if (region != NULL && region->start == address)
-        region_join(region);
-}
-
-/* Gives a whole region its new access. What grows shows at the next fault. */
-static void region_protect(struct region *region, uint32_t prot) {
-    uint32_t kept = region->prot & prot;
-    if (kept != region->prot)
-        space_reduce(region->process, region->start, region->page_count, kept);
-    region->prot = prot;
-    region_join(region);
-}
-
-/* Protects from *address to the end; 1: all, 0: more is left. */
-static ax_result space_protect(struct process *process, uint64_t *address, uint64_t end,
-                               uint32_t prot, unsigned *portion) {
-    while (*address < end) {
-        struct region *region = space_find(process, *address);
+/* Protects from *next to the end. What grows shows at the next fault. */
+static ax_result space_protect(struct process *process, uint64_t *next, uint64_t end,
+                               uint32_t prot) {
+    unsigned portion = WORK_PORTION;
+    while (*next < end) {
+        struct region *region = space_find(process, *next);
         if (region == NULL)
             return AX_ERR_NOT_FOUND;
-        if (region->is_loan || (prot & ~region->allowed) != 0)
+        if (region->reply != NULL || (prot & ~region->allowed) != 0)
             return AX_ERR_RIGHTS;
-        if (!portion_take(portion))
-            return 0;
-        *address = region_end(region);
-        region_protect(region, prot);
+        if (!portion_take(&portion))
+            return RESULT_RESTART;
+        uint32_t kept = region->prot & prot;
+        if (kept != region->prot)
+            space_reduce(process, region->start, region->page_count, kept);
+        region->prot = prot;
+        *next = region_end(region);
+        space_join(process, region->start);
     }
-    return 1;
+    return AX_OK;
 }
 
 ax_result sys_memory_protect(struct thread *thread, const uint64_t arguments[5]) {
     struct process *process;
-    uint64_t page_count, first = arguments[1];
+    uint64_t page_count;
     uint32_t prot;
     TRY(space_lookup(thread, arguments[0], &process));
-    TRY(range_decode(first, arguments[2], &page_count));
+    TRY(range_decode(arguments[1], arguments[2], &page_count));
     TRY(prot_decode(arguments[3], &prot));
-    uint64_t end = first + page_count * AX_PAGE_SIZE;
+    uint64_t end = arguments[1] + page_count * AX_PAGE_SIZE;
     uint64_t *next = &thread->progress[0];
     if (*next == 0)
-        *next = first;
-    unsigned portion = WORK_PORTION;
+        *next = arguments[1];
     /* What may fail for lack of memory comes first. */
     ax_result result = space_cut(process, *next);
     if (result == AX_OK)
         result = space_cut(process, end);
     if (result == AX_OK)
-        result = space_protect(process, next, end, prot, &portion);
-    if (result == 0)
-        return RESULT_RESTART;
-    space_uncut(process, first);
-    space_uncut(process, end);
-    return result == 1 ? AX_OK : result;
+        result = space_protect(process, next, end, prot);
+    if (result == RESULT_RESTART)
+        return result;
+    /* A cut that made no difference is healed. */
+    space_join(process, *next);
+    space_join(process, end);
+    return result;
 }
 
-/*
- * Private pages the region has of its own: counted from *page (of the region) on, as a part of a
- * larger region's were. False: not all yet.
- */
+/* Counts the pages that a private region has of its own, from page *page on (0: its first). False:
+ * not all yet. */
 static bool region_count(const struct region *region, uint64_t *page, uint64_t *present,
                          unsigned *portion) {
     const struct memory *overlay = region->overlay;
@@ -286,13 +190,13 @@ static bool region_count(const struct region *region, uint64_t *page, uint64_t *
         *present = overlay->present;
         return true;
     }
-    uint64_t next;
-    while ((next = memory_next(overlay, region->overlay_offset + *page) - region->overlay_offset) <
-           region->page_count) {
+    if (*page == 0)
+        *page = region->start / AX_PAGE_SIZE;
+    while ((*page = memory_next(overlay, *page)) < region_end(region) / AX_PAGE_SIZE) {
         if (!portion_take(portion))
             return false;
         ++*present;
-        *page = next + 1;
+        ++*page;
     }
     return true;
 }

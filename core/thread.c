@@ -21,9 +21,10 @@ static ax_result thread_page(struct thread *thread) {
     TRY(frame_alloc(process->account, 0, &thread->page_frame));
     uint64_t address = page_address(thread->slot);
     uint64_t physical = frame_physical(thread->page_frame);
-    if (!hal_space_map(&process->space.hal, address, physical, 1, HAL_READ | HAL_WRITE)) {
+    ax_result result = space_show(process, address, physical, 1, HAL_READ | HAL_WRITE);
+    if (result != AX_OK) {
         frame_unref(thread->page_frame);
-        return AX_ERR_MEMORY;
+        return result;
     }
     thread->page = frame_window(thread->page_frame);
     thread->page->self = address;
@@ -36,8 +37,7 @@ static ax_result thread_page(struct thread *thread) {
 }
 
 static void thread_page_free(struct thread *thread) {
-    space_dirty(thread->process);
-    hal_space_unmap(&thread->process->space.hal, page_address(thread->slot), 1);
+    space_hide(thread->process, page_address(thread->slot), 1);
     frame_unref(thread->page_frame);
     thread->page_frame = NULL;
     thread->page = NULL;
@@ -225,22 +225,14 @@ void thread_end(struct thread *thread, enum ax_cause cause, int64_t code) {
         thread_left(thread);
 }
 
-/* The program's own threads tell that they are gone by a word they named. */
-static void thread_clear_word(struct thread *thread) {
-    uint32_t zero = 0;
-    struct process *process = thread->process;
-    if (thread->clear_address == 0 || process->state != PROCESS_OPEN)
-        return;
-    if (user_write(process, thread->clear_address, &zero, sizeof(zero)) == AX_OK)
-        futex_wake_one(process, thread->clear_address);
-}
-
 void thread_left(struct thread *thread) {
     struct process *process = thread->process;
     ASSERT(thread->state == THREAD_ENDED && !thread->on_cpu && thread->user_created);
     hal_user_destroy(&thread->user);
     thread->user_created = false;
-    thread_clear_word(thread);
+    /* The program's own threads tell that they are gone by a word they named. */
+    if (thread->clear_address != 0 && process->state == PROCESS_OPEN)
+        futex_clear(process, thread->clear_address);
     object_signal(&thread->object, 0, AX_SIGNAL_ENDED);
     if (process->state == PROCESS_OPEN && process->live_threads == 0 &&
         !root_is_restarting(process))

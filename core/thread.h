@@ -34,8 +34,9 @@ enum block_kind {
 #define MEMORY_PATIENCE 16384
 
 struct futex_key {
-    uint64_t object; /* id of the shared memory object, or of the process */
-    uint64_t offset; /* in bytes, or the address */
+    uint64_t object;   /* id of the shared memory object, or of the process */
+    uint64_t offset;   /* in bytes, or the address */
+    uint64_t sequence; /* a waiter's, of its arrival */
 };
 
 struct thread {
@@ -80,9 +81,8 @@ struct thread {
     struct list wait_link; /* queue->waiters */
     struct queue *queue;   /* queue_wait: holds a ref */
     uint32_t queue_max;
-    struct tree_node futex_node; /* in kernel->futexes by key and sequence */
+    struct tree_node futex_node; /* in kernel->futexes by key */
     struct futex_key futex_key;
-    uint64_t futex_sequence;
     uint32_t futex_bits;
 
     /* IPC (call.c, endpoint.c, reply.c). */

@@ -23,28 +23,6 @@ static ax_result user_window(struct process *process, uint64_t address, uint32_t
     return result;
 }
 
-/* Between core's memory and a user's, to which `access` is needed. */
-static ax_result user_move(struct process *process, char *own, uint64_t address, size_t size,
-                           uint32_t access) {
-    size_t part;
-    for (size_t done = 0; done < size; done += part) {
-        char *window;
-        part = page_part(address + done, size - done);
-        TRY(user_window(process, address + done, access, false, &window));
-        bool write = access == AX_PROT_WRITE;
-        memcpy(write ? window : own + done, write ? own + done : window, part);
-    }
-    return AX_OK;
-}
-
-ax_result user_read(struct process *process, void *to, uint64_t address, size_t size) {
-    return user_move(process, to, address, size, AX_PROT_READ);
-}
-
-ax_result user_write(struct process *process, uint64_t address, const void *from, size_t size) {
-    return user_move(process, (char *)from, address, size, AX_PROT_WRITE);
-}
-
 ax_result user_copy(struct process *to, uint64_t to_address, struct process *from,
                     uint64_t from_address, uint64_t size, bool force, unsigned *portion,
                     int *side) {

@@ -14,9 +14,14 @@ static ax_handle make(enum ax_type type, uint64_t argument) {
 static void map_pages(struct process *process, struct memory *shared) {
     uint32_t prot = AX_PROT_READ | AX_PROT_WRITE;
     driver_map(process, WORLD_MEMORY, WORLD_PAGES, prot);
+    struct region wanted = {.process = process,
+                            .start = WORLD_MEMORY + WORLD_PAGES * AX_PAGE_SIZE,
+                            .page_count = WORLD_PAGES,
+                            .memory = shared,
+                            .prot = prot,
+                            .allowed = AX_PROT_ALL};
     kernel_lock();
-    ax_result result = space_map(process, WORLD_MEMORY + WORLD_PAGES * AX_PAGE_SIZE, WORLD_PAGES,
-                                 shared, 0, prot, AX_PROT_ALL, false, NULL);
+    ax_result result = space_map(&wanted, false);
     kernel_unlock();
     if (result != AX_OK)
         driver_fail("space_map: %lld", (long long)result);

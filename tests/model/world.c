@@ -16,9 +16,14 @@ static struct process *make_process(struct memory *shared) {
     struct process *process = driver_process();
     uint32_t prot = AX_PROT_READ | AX_PROT_WRITE;
     driver_map(process, PAGE_AT(0), PAGES, prot);
+    struct region wanted = {.process = process,
+                            .start = PAGE_AT(PAGES),
+                            .page_count = PAGES,
+                            .memory = shared,
+                            .prot = prot,
+                            .allowed = prot};
     kernel_lock();
-    ax_result result =
-        space_map(process, PAGE_AT(PAGES), PAGES, shared, 0, prot, prot, false, NULL);
+    ax_result result = space_map(&wanted, false);
     kernel_unlock();
     if (result != AX_OK)
         driver_fail("space_map: %lld", (long long)result);

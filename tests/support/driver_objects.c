@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Making things for tests, by core's own functions. */
 #include <stdio.h>
+#include <string.h>
 
 #include "account.h"
 #include "driver_private.h"
@@ -109,39 +110,39 @@ uint64_t driver_map(struct process *process, uint64_t address, uint64_t page_cou
     kernel_lock();
     if (address == 0)
         expect(space_place(process, page_count, &looked, &address), "space_place");
-    expect(space_map(process, address, page_count, NULL, 0, prot, AX_PROT_ALL, true, NULL),
-           "space_map");
+    struct region wanted = {.process = process,
+                            .start = address,
+                            .page_count = page_count,
+                            .prot = prot,
+                            .allowed = AX_PROT_ALL,
+                            .is_private = true};
+    expect(space_map(&wanted, false), "space_map");
     kernel_unlock();
     return address;
 }
 
-static size_t piece(uint64_t address, size_t size) {
-    size_t room = AX_PAGE_SIZE - (address & (AX_PAGE_SIZE - 1));
-    return size < room ? size : room;
+/* Copies between the test's memory and a process's, page by page. */
+static void move(struct process *process, uint64_t address, char *own, size_t size,
+                 uint32_t access) {
+    kernel_lock();
+    for (size_t done = 0, part; done < size; done += part) {
+        struct frame *frame = NULL;
+        uint32_t fault;
+        uint64_t in_page = (address + done) % AX_PAGE_SIZE;
+        part = size - done < AX_PAGE_SIZE - in_page ? size - done : AX_PAGE_SIZE - in_page;
+        expect(page_resolve(process, address + done, access, false, &frame, &fault),
+               "page_resolve");
+        char *theirs = (char *)frame_window(frame) + in_page;
+        bool write = access == AX_PROT_WRITE;
+        memcpy(write ? theirs : own + done, write ? own + done : theirs, part);
+    }
+    kernel_unlock();
 }
 
 void driver_write(struct process *process, uint64_t address, const void *from, size_t size) {
-    const char *at = from;
-    kernel_lock();
-    while (size > 0) {
-        size_t bytes = piece(address, size);
-        expect(user_write(process, address, at, bytes), "user_write");
-        at += bytes;
-        address += bytes;
-        size -= bytes;
-    }
-    kernel_unlock();
+    move(process, address, (char *)from, size, AX_PROT_WRITE);
 }
 
 void driver_read(struct process *process, uint64_t address, void *to, size_t size) {
-    char *at = to;
-    kernel_lock();
-    while (size > 0) {
-        size_t bytes = piece(address, size);
-        expect(user_read(process, at, address, bytes), "user_read");
-        at += bytes;
-        address += bytes;
-        size -= bytes;
-    }
-    kernel_unlock();
+    move(process, address, to, size, AX_PROT_READ);
 }

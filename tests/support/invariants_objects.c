@@ -168,7 +168,7 @@ static void reply_count(const struct reply *reply) {
     uint32_t maps = 0;
     const struct region *region;
     list_for_each (region, &reply->maps, in_reply) {
-        INVARIANT_OF(&reply->object, region->is_loan && region->reply == reply);
+        INVARIANT_OF(&reply->object, region->reply == reply);
         maps++;
     }
     INVARIANT_OF(&reply->object, maps == reply->map_count);
@@ -225,25 +225,23 @@ static void endpoint_count(const struct endpoint *endpoint) {
 
 /* ---- Memory, queues, devices ----------------------------------------------------------------- */
 
-struct memory_node { /* as in memory.c */
-    void *entries[1U << MEMORY_FANOUT_SHIFT];
-};
-
-/* Counts nodes and frames below an entry; how many frames. As deep as the tree is high: at most 6.
- */
-static uint64_t node_count(const struct memory *memory, void *entry, unsigned height, bool pinned) {
+/* Counts a memory object's leaves and frames; how many frames. */
+static uint64_t leaves_count(const struct memory *memory, bool pinned) {
     uint64_t frames = 0;
-    if (entry == NULL)
-        return 0;
-    if (height == 0) {
-        census_frame(entry, pinned);
-        return 1;
+    for (struct tree_node *node = tree_first(&memory->leaves); node != NULL;
+         node = tree_next(node)) {
+        const struct memory_leaf *leaf = container_of(node, struct memory_leaf, node);
+        census_heap(memory->object.account, leaf, sizeof(*leaf));
+        uint64_t used = 0;
+        for (unsigned i = 0; i < MEMORY_LEAF_PAGES; i++) {
+            if (leaf->frames[i] == NULL)
+                continue;
+            census_frame(leaf->frames[i], pinned);
+            used++;
+        }
+        INVARIANT_OF(&memory->object, used > 0 && used == leaf->used);
+        frames += used;
     }
-    const struct memory_node *node = entry;
-    census_heap(memory->object.account, node, sizeof(*node));
-    for (unsigned i = 0; i < 1U << MEMORY_FANOUT_SHIFT; i++)
-        frames += node_count(memory, node->entries[i], height - 1, pinned);
-    INVARIANT_OF(&memory->object, frames > 0);
     return frames;
 }
 
@@ -253,12 +251,11 @@ static void memory_count(const struct memory *memory) {
     const struct region *region;
     list_for_each (region, &memory->regions, in_memory) {
         INVARIANT_OF(&memory->object, region->memory == memory);
-        pinned = pinned || region->is_loan;
+        pinned = pinned || region->reply != NULL;
         regions++;
     }
     INVARIANT_OF(&memory->object, regions == memory->region_count);
-    INVARIANT_OF(&memory->object,
-                 node_count(memory, memory->root, memory->height, pinned) == memory->present);
+    INVARIANT_OF(&memory->object, leaves_count(memory, pinned) == memory->present);
     census_ref(memory->device != NULL ? &memory->device->object : NULL);
 }
 

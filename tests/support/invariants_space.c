@@ -27,7 +27,7 @@ static uint64_t region_shows(const struct region *region, uint64_t address, bool
     const struct frame *frame = NULL;
     *writable = !region->is_private;
     if (region->overlay != NULL)
-        frame = memory_find(region->overlay, region->overlay_offset + page);
+        frame = memory_find(region->overlay, address / AX_PAGE_SIZE);
     if (frame != NULL) {
         *writable = frame_is_exclusive(frame);
         return frame_physical(frame);

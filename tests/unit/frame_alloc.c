@@ -159,15 +159,13 @@ static void soil(unsigned order) {
 START_TEST(long_runs_are_zeroed_in_portions) {
     kernel_lock();
     soil(5);
-    uint64_t progress[2] = {0};
     unsigned portions = 0;
     for (bool done = false; !done; portions++) {
         unsigned portion = 8;
-        done = frame_prepare(5, progress, &portion);
+        done = frame_prepare(5, &portion);
     }
     ck_assert_uint_eq(portions, 4);
     struct frame *run = must_alloc(NULL, 5);
-    ck_assert_uint_eq(frame_physical(run), progress[1]);
     ck_assert(is_zero(frame_window(run), PAGE << 5));
     free_run(run, 5);
     kernel_unlock();
@@ -177,13 +175,12 @@ END_TEST
 START_TEST(a_prepared_run_may_be_taken_by_another) {
     kernel_lock();
     soil(5);
-    uint64_t progress[2] = {0};
     unsigned portion = 10;
-    ck_assert(!frame_prepare(5, progress, &portion));
+    ck_assert(!frame_prepare(5, &portion));
     struct frame *first = must_alloc(NULL, 5);
     soil(5);
     portion = 32;
-    ck_assert(frame_prepare(5, progress, &portion));
+    ck_assert(frame_prepare(5, &portion));
     struct frame *second = must_alloc(NULL, 5);
     ck_assert(is_zero(frame_window(first), PAGE << 5));
     ck_assert(is_zero(frame_window(second), PAGE << 5));
@@ -195,10 +192,9 @@ END_TEST
 
 START_TEST(without_such_a_run_there_is_nothing_to_prepare) {
     kernel_lock();
-    uint64_t progress[2] = {0};
     unsigned portion = 1;
     ck_assert_uint_lt(longest(), FRAME_ORDERS - 1);
-    ck_assert(frame_prepare(FRAME_ORDERS - 1, progress, &portion));
+    ck_assert(frame_prepare(FRAME_ORDERS - 1, &portion));
     ck_assert_uint_eq(portion, 1);
     kernel_unlock();
 }

@@ -227,6 +227,36 @@ START_TEST(a_space_is_made_or_not) {
 }
 END_TEST
 
+/* Who cannot pay for a table is told so, wherever it was wanted: for the space, for a thread's
+ * page, for a page that is touched. */
+START_TEST(tables_beyond_the_limit_are_refused_as_such) {
+    struct process *process = driver_process_of(world.other_account);
+    struct object *object = &process->object;
+    ax_handle handle = driver_handle(world.process, object, AX_RIGHT_ALL);
+    uint64_t *limit = &world.other_account->limit_bytes, whole = *limit;
+    uint64_t first = world.other_account->used_bytes;
+    ax_result made = AX_ERR_LIMIT;
+    for (*limit = first; made < 0; *limit += 512) {
+        ck_assert_uint_lt(*limit, first + 32 * PAGE);
+        made = kcall(world.one, AX_CALL_THREAD_CREATE, handle, AX_USER_START, 0, 0, AX_PLACE_ANY);
+        ck_assert(made > 0 || made == AX_ERR_LIMIT);
+    }
+    ck_assert_uint_gt(process->space.table_pages, 1);
+    *limit += PAGE;
+    uint64_t at = driver_map(process, 0, 1, RW), tables = process->space.table_pages;
+    kernel_lock();
+    ax_result result = AX_ERR_LIMIT;
+    for (*limit = world.other_account->used_bytes; result != AX_OK; *limit += 512) {
+        uint32_t fault;
+        result = page_fault(process, at, AX_PROT_READ, &fault);
+        ck_assert(result == AX_OK || (result == AX_ERR_LIMIT && fault == AX_FAULT_MEMORY));
+    }
+    ck_assert_uint_gt(process->space.table_pages, tables);
+    *limit = whole;
+    kernel_unlock();
+}
+END_TEST
+
 TCase *frame_wait_tests(void) {
     TCase *tcase = world_case("frame_wait");
     tcase_add_test(tcase, without_changes_a_frame_is_free_at_once);
@@ -241,5 +271,6 @@ TCase *frame_wait_tests(void) {
     tcase_add_test(tcase, a_space_that_is_being_synced_is_destroyed_after_it);
     tcase_add_test(tcase, a_destroyed_space_has_nothing_to_sync);
     tcase_add_test(tcase, a_space_is_made_or_not);
+    tcase_add_test(tcase, tables_beyond_the_limit_are_refused_as_such);
     return tcase;
 }

@@ -42,7 +42,7 @@ START_TEST(it_is_not_cloned) {
     struct process *child = driver_process();
     uint32_t cursor = 0;
     unsigned portion = 10000;
-    expect(handle_table_clone(world.process, child, &cursor, &portion), 1);
+    expect(handle_table_clone(world.process, child, &cursor, &portion), AX_OK);
     struct object *object;
     expect(handle_lookup(child, reply, AX_TYPE_NONE, 0, &object), AX_ERR_HANDLE);
     ck_assert_uint_eq(child->handles.used, world.process->handles.used - 1);

@@ -270,7 +270,8 @@ START_TEST(a_fault_makes_the_page_and_brings_the_call_again) {
     uint64_t fresh = map_pages(lender, 4, RW);
     lend(fresh, 4 * PAGE, AX_LOAN_WRITE);
     expect(fault(0, 3 * PAGE), AX_OK);
-    ck_assert_ptr_nonnull(memory_find(space_find(lender->process, fresh)->overlay, 3));
+    ck_assert_ptr_nonnull(
+        memory_find(space_find(lender->process, fresh)->overlay, fresh / PAGE + 3));
     receive(0, 0);
     ck_assert_uint_eq(server->page->ipc.message.flags, AX_MESSAGE_RETRIED);
     expect(loan_write(0, 3 * PAGE, loans.own, 1), 1);

@@ -9,7 +9,7 @@ static uint64_t must_map(uint64_t offset, uint64_t size_bytes) {
 }
 
 static struct frame *lent_frame(uint64_t page) {
-    return memory_find(space_find(lender->process, loans.lent)->overlay, page);
+    return memory_find(space_find(lender->process, loans.lent)->overlay, loans.lent / PAGE + page);
 }
 
 START_TEST(a_mapped_loan_shows_the_lenders_pages) {

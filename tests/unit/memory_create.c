@@ -71,9 +71,9 @@ START_TEST(contiguous_memory_is_there_at_once) {
         ck_assert_uint_eq(frame_physical(memory_find(memory, page)),
                           info.memory.physical + page * PAGE);
     /* What the run had beyond it is not paid for. */
-    uint64_t nodes = 3 * heap_charge(512);
+    uint64_t leaves = 2 * heap_charge(sizeof(struct memory_leaf));
     ck_assert_uint_eq(world.account->used_bytes,
-                      world.used_bytes + 100 * PAGE + nodes + heap_charge(sizeof(struct memory)));
+                      world.used_bytes + 100 * PAGE + leaves + heap_charge(sizeof(struct memory)));
     must_close(world.one, (ax_handle)handle);
     usage_check();
 }

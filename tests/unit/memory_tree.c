@@ -115,24 +115,25 @@ START_TEST(pages_are_found_where_they_were_put) {
         if (held[i] != NULL)
             take(i);
     }
-    /* No node is left behind. */
+    /* No leaf is left behind. */
     ck_assert_uint_eq(world.account->used_bytes, world.used_bytes);
     ck_assert_uint_eq(world.account->used_objects, world.used_objects);
-    ck_assert_ptr_null(memory->root);
+    ck_assert(tree_is_empty(&memory->leaves));
     kernel_unlock();
 }
 END_TEST
 
-START_TEST(a_first_page_needs_no_node) {
+START_TEST(neighbours_share_a_leaf) {
     kernel_lock();
     insert(0);
-    ck_assert_uint_eq(world.account->used_objects, world.used_objects);
+    ck_assert_uint_eq(world.account->used_objects, world.used_objects + 1);
     insert(1);
     ck_assert_uint_eq(world.account->used_objects, world.used_objects + 1);
     take(1);
-    ck_assert_uint_eq(world.account->used_objects, world.used_objects);
+    ck_assert_uint_eq(world.account->used_objects, world.used_objects + 1);
     compare();
     take(0);
+    ck_assert_uint_eq(world.account->used_objects, world.used_objects);
     kernel_unlock();
 }
 END_TEST
@@ -181,7 +182,7 @@ START_TEST(an_insertion_respects_the_limit) {
     struct frame *frame;
     expect(frame_alloc(NULL, 0, &frame), AX_OK);
     usage_note();
-    world.account->limit_objects = world.used_objects + 2;
+    world.account->limit_objects = world.used_objects;
     expect(memory_insert(memory, indices[20], frame), AX_ERR_LIMIT);
     ck_assert_uint_eq(world.account->used_objects, world.used_objects);
     compare();
@@ -245,7 +246,7 @@ TCase *memory_tree_tests(void) {
     tcase_add_checked_fixture(tcase, start, stop);
     tcase_add_test(tcase, an_empty_object_has_no_pages);
     tcase_add_test(tcase, pages_are_found_where_they_were_put);
-    tcase_add_test(tcase, a_first_page_needs_no_node);
+    tcase_add_test(tcase, neighbours_share_a_leaf);
     tcase_add_test(tcase, a_page_is_replaced_in_place);
     tcase_add_test(tcase, an_insertion_that_fails_leaves_no_trace);
     tcase_add_test(tcase, an_insertion_respects_the_limit);

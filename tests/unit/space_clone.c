@@ -81,9 +81,9 @@ START_TEST(who_writes_first_gets_the_copy_who_is_alone_keeps_the_page) {
     poke(world.one, at, 1);
     struct child child = clone(world.one);
     poke(child.thread, at, 2);
-    struct frame *frame = memory_find(space_find(world.process, at)->overlay, 0);
+    struct frame *frame = memory_find(space_find(world.process, at)->overlay, at / PAGE);
     poke(world.one, at, 3);
-    ck_assert_ptr_eq(memory_find(space_find(world.process, at)->overlay, 0), frame);
+    ck_assert_ptr_eq(memory_find(space_find(world.process, at)->overlay, at / PAGE), frame);
 }
 END_TEST
 
@@ -146,9 +146,9 @@ static ax_result clone_step(uint64_t *cursor, unsigned portion) {
 static void clone_rest(uint64_t *cursor) {
     ax_result result;
     unsigned steps = 0;
-    while ((result = clone_step(cursor, 7)) == 0)
+    while ((result = clone_step(cursor, 7)) == RESULT_RESTART)
         ck_assert_uint_lt(++steps, 1000);
-    expect(result, 1);
+    expect(result, AX_OK);
 }
 
 static uint8_t child_byte(uint64_t address) {
@@ -166,9 +166,9 @@ START_TEST(every_portion_comes_further) {
         do {
             before = cursor;
             ax_result result = clone_step(&cursor, portion);
-            if (result == 1)
+            if (result == AX_OK)
                 break;
-            expect(result, 0);
+            expect(result, RESULT_RESTART);
             ck_assert_uint_gt(cursor, before);
         } while (true);
         ck_assert_uint_eq(child->space.region_count, world.process->space.region_count);
@@ -181,7 +181,7 @@ START_TEST(without_a_portion_nothing_happens) {
     map_pages(world.one, 1, RW);
     child = driver_process();
     uint64_t cursor = 0;
-    expect(clone_step(&cursor, 0), 0);
+    expect(clone_step(&cursor, 0), RESULT_RESTART);
     ck_assert_uint_eq(cursor, 0);
     ck_assert_uint_eq(child->space.region_count, 0);
 }
@@ -193,7 +193,7 @@ START_TEST(a_region_that_goes_meanwhile_is_cloned_as_far) {
     child = driver_process();
     uint64_t cursor = 0;
     while (cursor <= at)
-        expect(clone_step(&cursor, 5), 0);
+        expect(clone_step(&cursor, 5), RESULT_RESTART);
     unmap(world.one, at, 30);
     clone_rest(&cursor);
     ck_assert_uint_eq(child_byte(at), 1);
@@ -207,7 +207,7 @@ START_TEST(a_region_that_comes_meanwhile_is_cloned_with_its_own_face) {
     child = driver_process();
     uint64_t cursor = 0;
     while (cursor <= at)
-        expect(clone_step(&cursor, 5), 0);
+        expect(clone_step(&cursor, 5), RESULT_RESTART);
     uint64_t middle = cursor;
     unmap(world.one, at, 30);
     ax_handle memory = memory_new(world.one, 30);
@@ -250,13 +250,13 @@ START_TEST(a_clone_that_fails_can_go_on) {
     child = driver_process();
     uint64_t cursor = 0;
     unsigned failures = 0;
-    ax_result result = 0;
-    for (unsigned i = 1; result != 1; i++) {
+    ax_result result = RESULT_RESTART;
+    for (unsigned i = 1; result != AX_OK; i++) {
         driver_fail_after(i % 4); /* every fourth step goes well */
         result = clone_step(&cursor, 5);
         driver_fail_after(0);
-        failures += result < 0;
-        ck_assert(result >= 0 || result == AX_ERR_MEMORY);
+        failures += result == AX_ERR_MEMORY;
+        ck_assert(result == AX_OK || result == RESULT_RESTART || result == AX_ERR_MEMORY);
     }
     ck_assert_uint_ge(failures, 2);
     for (uint64_t page = 0; page < 70; page++)

@@ -95,21 +95,6 @@ START_TEST(a_copy_tells_which_side_failed) {
 }
 END_TEST
 
-START_TEST(structures_are_copied_whole_or_not) {
-    uint64_t at = map_pages(world.one, 2, RW), hole = at + 2 * PAGE - 4;
-    char text[8] = "seven!!";
-    kernel_lock();
-    expect(user_write(world.process, at + PAGE - 4, text, 8), AX_OK);
-    memset(text, 0, 8);
-    expect(user_read(world.process, text, at + PAGE - 4, 8), AX_OK);
-    ck_assert_str_eq(text, "seven!!");
-    expect(user_write(world.process, hole, text, 8), AX_ERR_ADDRESS);
-    expect(user_read(world.process, text, hole, 8), AX_ERR_ADDRESS);
-    expect(user_read(world.process, text, AX_PROGRAM_END, 8), AX_ERR_ADDRESS);
-    kernel_unlock();
-}
-END_TEST
-
 START_TEST(copying_needs_its_rights) {
     uint64_t here = map_pages(world.one, 1, RW), there = map_pages(world.stranger, 1, RW);
     ax_handle reader = weaken(world.one, world.other_handle, AX_RIGHT_INSPECT);
@@ -129,7 +114,6 @@ TCase *space_copy_tests(void) {
     tcase_add_test(tcase, a_debugger_writes_to_read_only_private_pages);
     tcase_add_test(tcase, a_copy_within_one_page_may_overlap);
     tcase_add_test(tcase, a_copy_tells_which_side_failed);
-    tcase_add_test(tcase, structures_are_copied_whole_or_not);
     tcase_add_test(tcase, copying_needs_its_rights);
     return tcase;
 }

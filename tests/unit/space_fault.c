@@ -88,16 +88,17 @@ START_TEST(the_first_to_write_a_private_page_pays_for_the_copy) {
 END_TEST
 
 START_TEST(who_touches_a_shared_page_first_pays_for_it) {
-    ax_handle memory = memory_new(world.one, 3);
+    ax_handle memory = memory_new(world.one, MEMORY_LEAF_PAGES + 1);
     ax_handle theirs = driver_copy(world.process, memory, world.other, AX_RIGHT_ALL);
-    uint64_t there = map_memory(world.stranger, theirs, 3, RW, 0);
+    uint64_t there = map_memory(world.stranger, theirs, MEMORY_LEAF_PAGES + 1, RW, 0);
     peek(world.stranger, there); /* with the tables */
     uint64_t used_bytes = world.other_account->used_bytes;
     usage_note();
-    poke(world.stranger, there + PAGE, 2);
+    poke(world.stranger, there + MEMORY_LEAF_PAGES * PAGE, 2);
     ck_assert_uint_eq(world.other_account->used_bytes, used_bytes + PAGE);
     /* The object's account pays for what holds the page. */
-    ck_assert_uint_eq(world.account->used_bytes, world.used_bytes + heap_charge(512));
+    ck_assert_uint_eq(world.account->used_bytes,
+                      world.used_bytes + heap_charge(sizeof(struct memory_leaf)));
 }
 END_TEST
 
