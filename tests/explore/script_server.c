@@ -4,9 +4,9 @@
  * it answers a call it makes the call's effect, an object in the stash slot of the call's tag, so
  * that a successor finds it made. script_result.c says what comes of each move.
  */
-#include <string.h>
-
 #include "script_server.h"
+
+#include <string.h>
 
 /* ---- What it could do ------------------------------------------------------------------------ */
 
