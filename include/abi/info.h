@@ -60,14 +60,6 @@ enum ax_process_op {
 };
 #define AX_ALL_THREADS UINT64_MAX
 
-struct ax_personality {
-    uint64_t entry;       /* upcalls start here, on thread_page.personality_stack */
-    uint64_t recovery;    /* faults inside the personality continue here; 0: they end it */
-    uint64_t range_start; /* the marked range: its code is restarted, not interrupted */
-    uint64_t range_end;
-    uint64_t range_restart; /* where an interrupted marked range continues */
-};
-
 enum ax_thread_op {
     AX_THREAD_INTERRUPT = 0,
     AX_THREAD_TAKE,

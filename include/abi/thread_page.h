@@ -37,7 +37,7 @@ enum ax_fault {
     AX_FAULT_COUNT,
 };
 
-/* One interrupted context. Written by core (or the hosted stub), read back by resume. */
+/* One interrupted context. Written by core, or by the machine at a bounce; read back by resume. */
 struct ax_frame {
     struct ax_regs regs;
     uint32_t reason;  /* enum ax_upcall_reason */
@@ -70,8 +70,22 @@ enum ax_inside {
     AX_INSIDE_RECOVERY = 2,    /* both are; a further fault ends the process */
 };
 
+struct ax_personality {
+    uint64_t entry;       /* upcalls start here, on thread_page.personality_stack */
+    uint64_t recovery;    /* faults inside the personality continue here; 0: they end it */
+    uint64_t range_start; /* the marked range: its code is restarted, not interrupted */
+    uint64_t range_end;
+    uint64_t range_restart; /* where an interrupted marked range continues */
+};
+
 #define AX_BUFFER_BYTES 2048
 
+/*
+ * Where core would only fill the program frame and start the personality, that is at a bounce that
+ * happens with `inside` 0, outside the marked range and with an entry, the machine may do the same
+ * by itself without core's knowledge. It goes by this page, and `personality` is there for it:
+ * core writes it and never reads it. A program that changes it misleads only itself.
+ */
 struct ax_thread_page {
     uint64_t self;              /* this page's address, for GS-relative code */
     uint64_t thread_id;         /* the thread's object id */
@@ -85,7 +99,8 @@ struct ax_thread_page {
     struct ax_frame program;
     struct ax_frame recovery;
     struct ax_ipc ipc;
-    uint8_t unused[AX_PAGE_SIZE - AX_BUFFER_BYTES - 944];
+    struct ax_personality personality; /* the process's, as the machine sees it */
+    uint8_t unused[AX_PAGE_SIZE - AX_BUFFER_BYTES - 984];
     uint8_t buffer[AX_BUFFER_BYTES]; /* lists and structures that calls take and give */
 };
 
@@ -93,5 +108,6 @@ _Static_assert(sizeof(struct ax_frame) == 184, "shared with assembly");
 _Static_assert(offsetof(struct ax_thread_page, user) == 40, "shared with assembly");
 _Static_assert(offsetof(struct ax_thread_page, program) == 232, "shared with assembly");
 _Static_assert(offsetof(struct ax_thread_page, ipc) == 600, "shared with programs");
+_Static_assert(offsetof(struct ax_thread_page, personality) == 944, "shared with assembly");
 _Static_assert(offsetof(struct ax_thread_page, buffer) == AX_BUFFER_BYTES, "second half");
 _Static_assert(sizeof(struct ax_thread_page) == AX_PAGE_SIZE, "one page");

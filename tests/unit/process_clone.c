@@ -67,6 +67,8 @@ START_TEST(a_personality_is_inherited) {
     expect(kcall(world.one, AX_CALL_PROCESS_CONTROL, 0, AX_PROCESS_PERSONALITY), AX_OK);
     struct process *child = child_of(clone(world.one, AX_PLACE_ANY));
     ck_assert_mem_eq(&child->personality, &personality, sizeof(personality));
+    struct thread *first = list_entry(list_first(&child->threads), struct thread, in_process);
+    ck_assert_mem_eq(&first->page->personality, &personality, sizeof(personality));
 }
 END_TEST
 

@@ -153,6 +153,8 @@ START_TEST(a_personality_is_checked) {
     memcpy(world.one->page->buffer, &good, sizeof(good));
     expect(control(AX_PROCESS_PERSONALITY, 0, 0), AX_OK);
     ck_assert_mem_eq(&world.server->personality, &good, sizeof(good));
+    ck_assert_mem_eq(&world.sam->page->personality, &good, sizeof(good)); /* for the machine */
+    ck_assert_mem_eq(&world.sue->page->personality, &good, sizeof(good));
     expect(kcall(world.one, AX_CALL_PROCESS_CONTROL, 0, AX_PROCESS_PERSONALITY), AX_OK);
     ck_assert_uint_eq(world.client->personality.entry, 0x500000);
 }
