@@ -5,9 +5,15 @@
  *     ax_result kernel(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
  *                      uint64_t a4);
  *
- * which preserves what a C function preserves. Errors that every call can give are not repeated
- * below: AX_ERR_HANDLE, AX_ERR_TYPE and AX_ERR_RIGHTS of each handle it takes, AX_ERR_ARGUMENT,
- * and AX_ERR_MEMORY or AX_ERR_LIMIT where it makes something. A call that fails has had no effect.
+ * which preserves what a C function preserves. At AX_KERNEL_CLOCK lies
+ *
+ *     uint64_t clock_ns(void);
+ *
+ * the machine's clock in nanoseconds, which needs no kernel call and never goes back.
+ *
+ * Errors that every call can give are not repeated below: AX_ERR_HANDLE, AX_ERR_TYPE and
+ * AX_ERR_RIGHTS of each handle it takes, AX_ERR_ARGUMENT, and AX_ERR_MEMORY or AX_ERR_LIMIT where
+ * it makes something. A call that fails has had no effect.
  *
  * "Place" is an ax_place (object.h); the call answers the new handle. "Deadline" is absolute, in
  * nanoseconds of the machine's clock; one that has passed means "do not block" and is answered

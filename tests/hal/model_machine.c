@@ -73,13 +73,13 @@ static bool do_store(struct step *step) {
     return true;
 }
 
-static bool do_call(struct step *step) {
+static bool do_call(struct step *step, uint64_t target) {
     struct ax_regs *regs = &step->user->regs;
     uint64_t back = regs->rip + 3;
     if (!access_word(step, regs->rsp - 8, AX_PROT_WRITE, &back))
         return false;
     regs->rsp -= 8;
-    regs->rip = regs->r15;
+    regs->rip = target;
     return true;
 }
 
@@ -110,7 +110,13 @@ static bool do_step(struct step *step) {
     if (IS("\x0f\x05"))
         return do_syscall(step);
     if (IS("\x41\xff\xd7"))
-        return do_call(step);
+        return do_call(step, regs->r15);
+    if (IS("\x41\xff\xd6"))
+        return do_call(step, regs->r14);
+    if (IS("\x0f\x31")) {
+        uint64_t now_ns = hal_time_ns();
+        return do_move(step, &regs->rax, &now_ns, 2);
+    }
     if (IS("\xc3"))
         return do_ret(step);
     if (IS("\x48\x8b\x3f"))

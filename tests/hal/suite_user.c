@@ -5,15 +5,15 @@
 #include "suite.h"
 
 /*
- * The programs. r15 holds the kernel page's address: a kernel call is `call *%r15`. What they find
- * out they tell as the number of a kernel call.
+ * The programs. r15 holds the address of the entry of kernel calls: one is made by `call *%r15`;
+ * r14 that of the clock. What they find out they tell as the number of a kernel call.
  */
 extern const char programs_start[], programs_end[];
 __asm__(".pushsection .rodata\n"
         ".balign 4096\n"
         ".globl program_load, program_store, program_call, program_bounce, program_undefined\n"
         ".globl program_breakpoint, program_divide, program_spin, program_fs, program_gs\n"
-        ".globl program_vector\n"
+        ".globl program_vector, program_clock\n"
         "programs_start:\n"
         "program_load: mov (%rdi), %rdi\n call *%r15\n ud2\n"
         "program_store: mov %rsi, (%rdi)\n call *%r15\n ud2\n"
@@ -26,6 +26,7 @@ __asm__(".pushsection .rodata\n"
         "program_fs: mov %fs:0, %rdi\n call *%r15\n ud2\n"
         "program_gs: mov %gs:0, %rdi\n call *%r15\n ud2\n"
         "program_vector: movq %rsi, %xmm0\n call *%r15\n movq %xmm0, %rdi\n call *%r15\n ud2\n"
+        "program_clock: call *%r14\n mov %rax, %rdi\n call *%r15\n ud2\n"
         "programs_end:\n"
         ".popsection\n");
 
@@ -76,7 +77,8 @@ void thread_start(struct thread_under_test *thread, struct hal_space *space, uns
     CHECK(hal_user_create(&thread->user, space));
     ax_regs_start(&thread->user.regs, program_address(program),
                   STACK_ADDRESS + AX_PAGE_SIZE - UINT64_C(256) * (slot + 1), 0);
-    thread->user.regs.r15 = AX_KERNEL_PAGE;
+    thread->user.regs.r15 = AX_KERNEL_CALL;
+    thread->user.regs.r14 = AX_KERNEL_CLOCK;
 }
 
 void thread_stop(struct thread_under_test *thread) {
@@ -241,6 +243,19 @@ static void irq_interrupts_user(void) {
     end();
 }
 
+/* Without a kernel call: the first event is the one that tells. */
+static void clock_entry(void) {
+    begin(program_clock);
+    for (unsigned i = 0; i < 3; i++) {
+        thread.user.regs.rip = program_address(program_clock);
+        uint64_t before_ns = hal_time_ns();
+        CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+        uint64_t seen_ns = thread.event.call.number;
+        CHECK(seen_ns >= before_ns && seen_ns <= hal_time_ns());
+    }
+    end();
+}
+
 static void fs_base(void) {
     begin(program_fs);
     uint64_t data = frame_take();
@@ -275,10 +290,6 @@ static void thread_pages(void) {
 /* Vector registers belong to the thread, whoever else runs meanwhile. */
 static void vector_state(void) {
     static struct thread_under_test other;
-    if (hal_boot()->vector_bytes == 0) {
-        suite_not_run("the machine keeps vector registers itself");
-        return;
-    }
     begin(program_vector);
     thread_start(&other, &space, 1, program_vector);
     thread.user.regs.rsi = 111;
@@ -302,6 +313,7 @@ const struct suite_case user_cases[] = {
     {"a timer comes before the first instruction", timer_before_user},
     {"the timer interrupts a thread", timer_interrupts_user},
     {"an interrupt interrupts a thread", irq_interrupts_user},
+    {"the clock of the kernel page", clock_entry},
     {"fs base", fs_base},
     {"thread pages", thread_pages},
     {"vector state", vector_state},
