@@ -57,7 +57,8 @@ struct hal_user {
         regs;      /* valid between an event and the next run, all but a kernel call's scratch */
     void *vector;  /* hal_boot()->vector_bytes of memory, 64-byte aligned; NULL if 0 */
     uint64_t page; /* physical address of the thread page */
-    uint64_t page_address; /* and where the thread sees it */
+    /* Where the page is mapped, from before hal_user_create until after hal_user_destroy. */
+    uint64_t page_address;
     uint64_t machine[12];
 };
 
@@ -68,12 +69,14 @@ struct hal_space {
 
 enum hal_event_kind {
     HAL_EVENT_CALL,      /* a kernel call through the kernel page */
-    HAL_EVENT_BOUNCE,    /* a syscall instruction elsewhere */
+    HAL_EVENT_BOUNCE,    /* a syscall instruction elsewhere, unless the machine itself delivered it
+                            (abi/thread_page.h) */
     HAL_EVENT_FAULT,     /* an exception in user mode */
     HAL_EVENT_INTERRUPT, /* a device interrupt; `irq` is masked until hal_irq_unmask */
     HAL_EVENT_TIMER,     /* the deadline passed */
     HAL_EVENT_KICK,      /* another CPU called hal_cpu_kick, or nothing in particular happened */
-    HAL_EVENT_LOST,      /* the machine lost the thread (a hosted stub died or cheated) */
+    HAL_EVENT_LOST,      /* the machine lost the space's threads (a hosted stub died or cheated);
+                            once they are destroyed, new ones can be created in the space */
 };
 
 struct hal_event {
@@ -94,18 +97,24 @@ struct hal_event {
 
 /*
  * Prepares a new thread of the space: machine state and vector state as at a program's entry; core
- * then sets `regs`. False: no resources (hosted: no host thread), nothing happened.
+ * then sets `regs`. False: no resources, nothing happened. A machine that would have to wait for
+ * its part of the thread makes it in the first hal_user_run; if that fails, the thread is LOST.
  */
 bool hal_user_create(struct hal_user *user, struct hal_space *space);
 
-/* Gives back what hal_user_create took. The thread runs nowhere. */
+/*
+ * Gives back what hal_user_create took. The thread runs nowhere. The machine's own part of it may
+ * take a moment longer to go: it touches nothing of the program's but the thread page, and that no
+ * more when a hal_space_sync of the space that begins later has returned, or hal_space_destroy.
+ */
 void hal_user_destroy(struct hal_user *user);
 
 /*
  * Runs the thread in its space until an event, which it fills in. Loads user->regs as they are
  * (core has sanitized them). Called without the kernel lock. A pending interrupt, timer or kick
  * comes back before the thread's first instruction. While it runs the thread may be told of by
- * hal_cpu_kick.
+ * hal_cpu_kick. A fault on the way into a kernel call (its entry may use the caller's stack) is a
+ * FAULT like any other: going on afterwards makes the call.
  */
 void hal_user_run(struct hal_user *user, struct hal_space *space, struct hal_event *event);
 
@@ -131,7 +140,11 @@ void hal_cpu_kick(uint32_t cpu);
 /* Tells the CPU that a spin-wait is going on. Without the lock. */
 void hal_cpu_pause(void);
 
-/* ---- Address spaces ------------------------------------------------------------------------- */
+/* ---- Address spaces ---------------------------------------------------------------------------
+ *
+ * Translations are a cache of what core knows. The machine may drop any, and core maps it again
+ * when a thread faults, but for the kernel page and the thread pages: these it maps only once.
+ */
 
 enum hal_prot {
     HAL_READ = 1U << 0, /* as enum ax_prot; write implies read */
@@ -146,14 +159,18 @@ bool hal_space_create(struct hal_space *space);
 /*
  * No thread of the space exists any more. Returns all tables through core_table_free. A CPU that
  * ran the space last may have its tables loaded still: a machine on which that matters unloads them
- * before hal_user_run returns, or here before it returns them.
+ * before hal_user_run returns, or here before it returns them. When it returns, nothing of the
+ * machine's reaches the space's memory; what that takes (hosted: the end of a process) begins at
+ * the latest when the last thread is destroyed, for the kernel lock is held here.
  */
 void hal_space_destroy(struct hal_space *space);
 
 /*
  * Maps page_count pages of one physical run at an address; replaces what was mapped there. Takes
- * effect at once on this CPU's next hal_user_run and elsewhere after hal_space_sync. False: no
- * memory for tables; then the space is unchanged. At most HAL_RUN_PAGES pages a call.
+ * effect at once on this CPU's next hal_user_run and elsewhere after hal_space_sync. Where nothing
+ * was mapped core asks for no sync: a machine that batches changes makes these in hal_user_run.
+ * Core often maps what is mapped already: that should cost nothing. False: no memory for tables;
+ * then the space is unchanged. At most HAL_RUN_PAGES pages a call.
  */
 bool hal_space_map(struct hal_space *space, uint64_t address, uint64_t physical, size_t page_count,
                    uint32_t prot);
@@ -181,7 +198,8 @@ void hal_space_sync(struct hal_space *space);
  * there as they are physically. Any time. */
 void *hal_window(uint64_t physical);
 
-/* Fills the kernel page (one zeroed frame, mapped read and execute everywhere). CPU 0, at boot. */
+/* Fills the kernel page (one zeroed frame, mapped read and execute everywhere) with the entries of
+ * abi/layout.h; the clock's is that of hal_time_ns. CPU 0, at boot. */
 void hal_kernel_page(uint64_t physical);
 
 /* ---- Interrupts, time, and the rest --------------------------------------------------------- */
@@ -190,7 +208,8 @@ void hal_kernel_page(uint64_t physical);
 void hal_irq_unmask(uint32_t irq);
 void hal_irq_mask(uint32_t irq);
 
-/* The clock; never goes back, on any CPU. Any time, without the lock as well. */
+/* The clock; never goes back, on any CPU. Any time, without the lock as well. Read several times a
+ * kernel entry. */
 uint64_t hal_time_ns(void);
 
 /*
