@@ -50,7 +50,6 @@ void process_end(struct process *process, enum ax_cause cause, uint32_t fault, i
         return;
     }
     process->state = PROCESS_ENDING;
-    process->step = ENDING_THREADS;
     process->cause = cause;
     process->fault = fault;
     process->code = code;
@@ -95,23 +94,15 @@ static bool process_give_back_calls(struct process *process, unsigned *portion) 
     return true;
 }
 
-/* The steps of the end, in order; true: done, or waiting for threads to leave their CPUs. */
+/* What the end takes, in order; true: done, or waiting for threads to leave their CPUs. */
 static bool process_ending(struct process *process, unsigned *portion) {
-    if (process->step == ENDING_THREADS) {
-        if (!process_end_threads(process, (enum ax_cause)process->cause, portion))
-            return false;
-        if (process->running != 0)
-            return true;
-        process->step = ENDING_CALLS;
-    }
-    if (process->step == ENDING_CALLS) {
-        if (!process_give_back_calls(process, portion))
-            return false;
-        process->step = ENDING_HANDLES;
-    }
-    if (!handle_table_clear(process, portion))
+    if (process->live_threads != 0 &&
+        !process_end_threads(process, (enum ax_cause)process->cause, portion))
         return false;
-    process->step = ENDING_DONE;
+    if (process->running != 0)
+        return true;
+    if (!process_give_back_calls(process, portion) || !handle_table_clear(process, portion))
+        return false;
     process->state = PROCESS_CORPSE;
     list_append(&kernel->corpses, &process->in_corpses);
     object_signal(&process->object, AX_SIGNAL_SUSPENDED, AX_SIGNAL_ENDED);

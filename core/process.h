@@ -16,9 +16,6 @@
 
 enum process_state { PROCESS_OPEN = 0, PROCESS_ENDING, PROCESS_CORPSE };
 
-/* How far an ENDING process's work has come, in this order. */
-enum ending_step { ENDING_THREADS = 0, ENDING_CALLS, ENDING_HANDLES, ENDING_DONE };
-
 struct process {
     struct object object;
     struct account *account; /* holds a ref: pays for its memory and what it makes */
@@ -38,7 +35,6 @@ struct process {
     uint64_t next_sequence;            /* of call ids that core chooses */
 
     uint8_t state; /* enum process_state */
-    uint8_t step;  /* enum ending_step */
     bool released; /* the corpse's memory was given back, or is to be */
     bool is_root;
     /* A child being filled by process_clone, which no handle names yet: how far it has come. */
