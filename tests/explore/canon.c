@@ -146,7 +146,7 @@ static void put_table(const struct process *process) {
 
 static void put_process(const struct process *process) {
     const struct call *call;
-    put((unsigned)process->state | (unsigned)process->step << 4);
+    put((unsigned)process->state);
     put(process->object.signals >> 24);
     put(process->suspended);
     put(runs_matter() ? process->running : 0);

@@ -185,10 +185,8 @@ static uint8_t inherited(const struct thread *thread) {
 static void thread_check(unsigned who) {
     const struct thread *thread = setting.thread[who];
     const struct process *process = thread->process;
-    /* Calls go back, and the end is told, when no thread is in user mode any more. */
-    MUST_OF(who, process->step,
-            process->state == PROCESS_OPEN || process->step == ENDING_THREADS ||
-                process->running == 0);
+    /* The end is told when no thread is in user mode any more. */
+    MUST_OF(who, process->running, process->state != PROCESS_CORPSE || process->running == 0);
     MUST_OF(who, thread->interrupted,
             world.actors[who].dead || thread->interrupted == world.actors[who].pending);
     if (thread->state == THREAD_ENDED) {

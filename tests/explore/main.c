@@ -70,7 +70,8 @@ int main(int count, char **arguments) {
     unsigned explored = 0;
     double start = seconds();
     for (unsigned i = 0; i < scenario_count; i++) {
-        if (name != NULL && strcmp(name, scenarios[i].name) != 0)
+        bool wanted = WORK_PORTION == 64 || scenarios[i].cut;
+        if (name != NULL ? strcmp(name, scenarios[i].name) != 0 : !wanted)
             continue;
         explore(&scenarios[i], limit, &all);
         explored++;

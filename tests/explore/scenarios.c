@@ -12,8 +12,9 @@ const struct scenario scenarios[] = {
     {
         .name = "serve",
         .about = "calls, answers and closes; anyone dies",
+        .cut = true,
         .cpus = 1,
-        .client = {{CALL(PLAIN), {DO_CLOSE, 0}}, {CALL(PLAIN), CALL(PLAIN)}},
+        .client = {{CALL(PLAIN), {DO_CLOSE, 0}}, {NAMED(PLAIN), CALL(PLAIN)}},
         .server = MAY_ANSWER | MAY_FAULT | MAY_EXIT,
         .disturb = BIT(KILL_S1) | BIT(HANG_S1) | BIT(KILL_S2) | BIT(KILL_C1),
         .disturb_count = 2,
@@ -21,6 +22,7 @@ const struct scenario scenarios[] = {
     {
         .name = "serve2",
         .about = "the same on two CPUs",
+        .cut = true,
         .cpus = 2,
         .client = {{CALL(PLAIN), {DO_CLOSE, 0}}, {CALL(PLAIN)}},
         .server = MAY_FAULT,
@@ -51,10 +53,10 @@ const struct scenario scenarios[] = {
         .name = "interrupt",
         .about = "early answers are asked for, by interrupts and deadlines",
         .cpus = 1,
-        .client = {{SOON(HOLD), CALL(PLAIN)}, {SOON(HOLD), NAMED(PLAIN)}},
+        .client = {{SOON(HOLD), CALL(PLAIN)}, {SOON(HOLD)}},
         .server = MAY_PARK,
         .disturb = BIT(KILL_S1) | BIT(INTERRUPT_C1) | BIT(INTERRUPT_C2) | BIT(INTERRUPT_S1),
-        .disturb_count = 3,
+        .disturb_count = 2,
     },
     {
         .name = "forward",
@@ -63,7 +65,7 @@ const struct scenario scenarios[] = {
         .two_servers = true,
         .client = {{CALL(FORWARD)}, {SOON(FORWARD)}},
         .server = MAY_PARK | MAY_FAULT,
-        .disturb = BIT(KILL_S1) | BIT(KILL_S2) | BIT(INTERRUPT_C1),
+        .disturb = BIT(KILL_S1) | BIT(INTERRUPT_C1),
         .disturb_count = 2,
     },
     {
@@ -79,6 +81,7 @@ const struct scenario scenarios[] = {
     {
         .name = "poison",
         .about = "a call that its servers die of",
+        .cut = true,
         .cpus = 1,
         .client = {{CALL(POISON), CALL(PLAIN)}, {CALL(PLAIN), SOON(PLAIN)}},
         .server = MAY_PARK,
@@ -88,6 +91,7 @@ const struct scenario scenarios[] = {
     {
         .name = "stash",
         .about = "tokens go into the stash and come back",
+        .cut = true,
         .cpus = 1,
         .client = {{CALL(GIVE), CALL(TAKE)}, {CALL(GIVE), CALL(TAKE)}},
         .server = 0,
@@ -97,6 +101,7 @@ const struct scenario scenarios[] = {
     {
         .name = "sessions",
         .about = "sessions are opened, used and closed",
+        .cut = true,
         .cpus = 1,
         .client = {{CALL(OPEN), {DO_CALL_OPENED, REQUEST_PLAIN}, {DO_CLOSE_OPENED, 0}},
                    {CALL(OPEN), {DO_CLOSE, 0}, {DO_CLOSE_OPENED, 0}}},
@@ -107,6 +112,7 @@ const struct scenario scenarios[] = {
     {
         .name = "nested",
         .about = "servers that call a lower one, with ids that follow from those they serve",
+        .cut = true,
         .cpus = 1,
         .lower = true,
         .client = {{CALL(SUB)}, {CALL(SUB)}},
@@ -117,6 +123,7 @@ const struct scenario scenarios[] = {
     {
         .name = "cycle",
         .about = "the lower server asks back",
+        .cut = true,
         .cpus = 1,
         .lower = true,
         .two_servers = true,
@@ -134,7 +141,7 @@ const struct scenario scenarios[] = {
         .client = {{CALL(SUB)}, {CALL(PLAIN), CALL(SUB)}},
         .server = MAY_PARK,
         .disturb = BIT(KILL_S1) | BIT(KILL_C1) | BIT(INTERRUPT_C2),
-        .disturb_count = 2,
+        .disturb_count = 1,
     },
     {
         .name = "threads",
@@ -153,10 +160,10 @@ const struct scenario scenarios[] = {
         .cpus = 1,
         .two_servers = true,
         .lends = true,
-        .client = {{CALL(LEND), CALL(PLAIN)}, {SOON(LEND)}},
+        .client = {{CALL(LEND)}, {SOON(LEND)}},
         .server = MAY_PARK | MAY_FAULT,
         .disturb = BIT(KILL_S1) | BIT(KILL_C1) | BIT(INTERRUPT_C1),
-        .disturb_count = 2,
+        .disturb_count = 1,
     },
     {
         .name = "end",
@@ -170,6 +177,7 @@ const struct scenario scenarios[] = {
     {
         .name = "event",
         .about = "an event bound to the endpoint, and an endpoint that nobody keeps",
+        .cut = true,
         .cpus = 1,
         .event = true,
         .unkept = true,
@@ -185,8 +193,8 @@ const struct scenario scenarios[] = {
         .two_servers = true,
         .client = {{SOON(HOLD)}, {CALL(PLAIN)}},
         .server = MAY_PARK,
-        .disturb = BIT(KILL_S1) | BIT(INTERRUPT_C1),
-        .disturb_count = 2,
+        .disturb = BIT(KILL_S1) | BIT(INTERRUPT_C1) | BIT(KILL_C1),
+        .disturb_count = 1,
     },
 };
 const unsigned scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);

@@ -251,6 +251,7 @@ enum disturbance {
 struct scenario {
     const char *name;
     const char *about;
+    bool cut; /* it is looked at with long work cut small, too */
     uint8_t cpus;
     bool slow;                /* the short path is off */
     bool both_paths;          /* each call and answer is made on both paths, and compared */
