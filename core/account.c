@@ -17,6 +17,13 @@ static ax_result account_refuse(struct account *account) {
     return AX_ERR_LIMIT;
 }
 
+static void limit_move(struct account *from, struct account *to, uint64_t bytes, uint64_t objects) {
+    from->limit_bytes -= bytes;
+    from->limit_objects -= objects;
+    to->limit_bytes += bytes;
+    to->limit_objects += objects;
+}
+
 ax_result account_charge(struct account *account, uint64_t bytes, uint64_t objects) {
     if (account == NULL)
         return AX_OK;
@@ -48,10 +55,8 @@ void account_uncharge(struct account *account, uint64_t bytes, uint64_t objects)
 void account_free(struct account *account) {
     if (account_is_used(account))
         return;
-    struct account *parent = account->parent;
-    ASSERT(parent != NULL);
-    parent->limit_bytes += account->limit_bytes;
-    parent->limit_objects += account->limit_objects;
+    ASSERT(account->parent != NULL);
+    limit_move(account, account->parent, account->limit_bytes, account->limit_objects);
     object_free(&account->object, sizeof(*account));
 }
 
@@ -65,10 +70,7 @@ ax_result account_make(struct account *parent, uint64_t bytes, uint64_t objects,
     }
     /* The parent lives as long: it is charged for the child. */
     child->parent = parent;
-    child->limit_bytes = bytes;
-    child->limit_objects = objects;
-    parent->limit_bytes -= bytes;
-    parent->limit_objects -= objects;
+    limit_move(parent, child, bytes, objects);
     *account = child;
     return AX_OK;
 }
@@ -97,9 +99,6 @@ ax_result sys_account_transfer(struct thread *thread, const uint64_t arguments[5
     uint64_t bytes = arguments[2], objects = arguments[3];
     if (!account_has(from, bytes, objects))
         return AX_ERR_LIMIT;
-    from->limit_bytes -= bytes;
-    from->limit_objects -= objects;
-    to->limit_bytes += bytes;
-    to->limit_objects += objects;
+    limit_move(from, to, bytes, objects);
     return AX_OK;
 }

@@ -6,22 +6,16 @@
 #include "memory.h"
 #include "process.h"
 
-/* The child's view of a parent's private page. A pinned frame is the parent's own to the end of the
- * loan, so the child gets a copy. */
-static ax_result clone_frame(struct process *child, struct frame *frame, struct frame **copy) {
-    if (frame->pins == 0 && frame->refs < UINT32_MAX) {
-        frame_ref(frame);
-        *copy = frame;
-        return AX_OK;
-    }
-    TRY(frame_alloc(child->account, 0, copy));
-    memcpy(frame_window(*copy), frame_window(frame), AX_PAGE_SIZE);
-    return AX_OK;
-}
-
+/* Gives the child its view of a parent's private page. A pinned frame is the parent's own to the
+ * end of the loan, so the child gets a copy. */
 static ax_result clone_page(struct region *copy, uint64_t address, struct frame *frame) {
-    struct frame *own;
-    TRY(clone_frame(copy->process, frame, &own));
+    struct frame *own = frame;
+    if (frame->pins > 0 || frame->refs == UINT32_MAX) {
+        TRY(frame_alloc(copy->process->account, 0, &own));
+        memcpy(frame_window(own), frame_window(frame), AX_PAGE_SIZE);
+    } else {
+        frame_ref(frame);
+    }
     ax_result result = region_insert(copy, address, own);
     if (result != AX_OK)
         frame_unref(own);

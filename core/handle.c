@@ -204,7 +204,7 @@ bool handle_table_clear(struct process *process, unsigned *portion) {
     return true;
 }
 
-ax_result handle_table_clone(struct process *parent, struct process *child, uint32_t *cursor,
+ax_result handle_table_clone(struct process *parent, struct process *child, uint64_t *cursor,
                              unsigned *portion) {
     const struct handle_table *table = &parent->handles;
     for (; *cursor / SLOTS_PER_LEAF < table->leaf_capacity; ++*cursor) {

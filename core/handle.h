@@ -69,7 +69,7 @@ bool handle_table_clear(struct process *process, unsigned *portion);
  * RESTART: there are more; LIMIT, MEMORY.
  */
 MUST_USE ax_result handle_table_clone(struct process *parent, struct process *child,
-                                      uint32_t *cursor, unsigned *portion);
+                                      uint64_t *cursor, unsigned *portion);
 
 /* An ax_place that was checked: the process, a slot or 0, and room promised there. */
 struct place {

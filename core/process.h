@@ -37,10 +37,6 @@ struct process {
     uint8_t state; /* enum process_state */
     bool released; /* the corpse's memory was given back, or is to be */
     bool is_root;
-    /* A child being filled by process_clone, which no handle names yet: how far it has come. */
-    uint8_t clone_step; /* 0: handles, 1: memory, 2: all */
-    uint32_t clone_slot;
-    uint64_t clone_address;
     struct list in_corpses; /* kernel->corpses */
     uint32_t cause;         /* enum ax_cause */
     uint32_t fault;         /* enum ax_fault */

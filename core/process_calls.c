@@ -169,18 +169,6 @@ ax_result sys_process_copy(struct thread *thread, const uint64_t arguments[5]) {
 
 /* ---- Clone ----------------------------------------------------------------------------------- */
 
-static ax_result clone_begin(struct thread *thread) {
-    TRY(process_make(thread->process->account, &thread->clone));
-    thread->clone->personality = thread->process->personality;
-    return AX_OK;
-}
-
-static ax_result clone_copy(struct process *parent, struct process *child) {
-    unsigned portion = WORK_PORTION;
-    TRY(handle_table_clone(parent, child, &child->clone_slot, &portion));
-    return space_clone(parent, child, &child->clone_address, &portion);
-}
-
 static ax_result clone_thread(struct thread *thread, const uint64_t arguments[5],
                               struct place *place) {
     struct thread *first;
@@ -199,9 +187,14 @@ static ax_result clone_thread(struct thread *thread, const uint64_t arguments[5]
 
 static ax_result clone_portion(struct thread *thread, const uint64_t arguments[5],
                                struct place *place) {
-    if (thread->clone == NULL)
-        TRY(clone_begin(thread));
-    TRY(clone_copy(thread->process, thread->clone));
+    struct process *parent = thread->process;
+    if (thread->clone == NULL) {
+        TRY(process_make(parent->account, &thread->clone));
+        thread->clone->personality = parent->personality;
+    }
+    unsigned portion = WORK_PORTION;
+    TRY(handle_table_clone(parent, thread->clone, &thread->progress[0], &portion));
+    TRY(space_clone(parent, thread->clone, &thread->progress[1], &portion));
     return clone_thread(thread, arguments, place);
 }
 

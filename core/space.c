@@ -257,7 +257,7 @@ static ax_result region_cut(struct region *region, uint64_t first, uint64_t end,
     }
     region->page_count -= count;
     if (region->page_count == 0)
-        region_remove(region);
+        region_free(region);
     return AX_OK;
 }
 

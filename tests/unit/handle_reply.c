@@ -40,7 +40,7 @@ END_TEST
 
 START_TEST(it_is_not_cloned) {
     struct process *child = driver_process();
-    uint32_t cursor = 0;
+    uint64_t cursor = 0;
     unsigned portion = 10000;
     expect(handle_table_clone(world.process, child, &cursor, &portion), AX_OK);
     struct object *object;

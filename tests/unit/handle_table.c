@@ -147,7 +147,7 @@ static struct process *child_make(void) {
 }
 
 static unsigned clone_all(struct process *child, unsigned portion_size) {
-    uint32_t cursor = 0;
+    uint64_t cursor = 0;
     unsigned rounds = 0;
     ax_result result;
     do {
@@ -202,7 +202,7 @@ START_TEST(a_slot_emptied_meanwhile_is_not_cloned) {
     for (unsigned i = 0; i < 100; i++)
         last = make(world.one, AX_TYPE_EVENT);
     struct process *child = child_make();
-    uint32_t cursor = 0;
+    uint64_t cursor = 0;
     unsigned portion = 60;
     expect(handle_table_clone(world.process, child, &cursor, &portion), RESULT_RESTART);
     must_close(world.one, first);
@@ -233,7 +233,7 @@ START_TEST(cloning_stops_where_memory_ends) {
     struct process *child = child_make();
     uint64_t limit = world.other_account->limit_bytes;
     world.other_account->limit_bytes = world.other_account->used_bytes;
-    uint32_t cursor = 0;
+    uint64_t cursor = 0;
     unsigned portion = 1000;
     expect(handle_table_clone(world.process, child, &cursor, &portion), AX_ERR_LIMIT);
     world.other_account->limit_bytes = limit;
