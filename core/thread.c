@@ -176,7 +176,7 @@ void thread_interrupt(struct thread *thread) {
         return;
     thread->interrupted = true;
     thread->page->pending = 1;
-    if (thread->state == THREAD_RUNNING && thread->on_cpu)
+    if (thread->state == THREAD_RUNNING)
         sched_kick(thread->cpu);
     thread_cut_short(thread, AX_ERR_INTERRUPTED);
 }

@@ -236,6 +236,12 @@ START_TEST(a_debugger_writes_what_the_process_may_not) {
 }
 END_TEST
 
+START_TEST(a_debugger_reads_into_what_it_may_write) {
+    uint64_t text = driver_map(world.client, 0, 1, AX_PROT_READ);
+    expect(copy(there, text, 1, 0), AX_ERR_ADDRESS);
+}
+END_TEST
+
 START_TEST(a_copy_stops_where_nothing_is_mapped) {
     expect(copy(there + 2 * AX_PAGE_SIZE + 4000, here, 200, 0), 96);
     expect(copy(there + 3 * AX_PAGE_SIZE, here, 1, 0), AX_ERR_ADDRESS);
@@ -303,6 +309,7 @@ void process_control_tests(Suite *suite) {
     tcase_add_test(tcase, controlling_needs_a_process_and_a_known_operation);
     tcase_add_test(tcase, copies_from_and_to_another_process);
     tcase_add_test(tcase, a_debugger_writes_what_the_process_may_not);
+    tcase_add_test(tcase, a_debugger_reads_into_what_it_may_write);
     tcase_add_test(tcase, a_copy_stops_where_nothing_is_mapped);
     tcase_add_test(tcase, a_long_copy_takes_portions);
     tcase_add_test(tcase, copying_needs_rights_and_a_direction);
