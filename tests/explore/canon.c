@@ -144,6 +144,21 @@ static void put_table(const struct process *process) {
         put_word(roles[i]);
 }
 
+/* Of calls whose callers are dead only how many: where they are in the order is all the same. */
+static void put_received(const struct process *process) {
+    unsigned orphans = 0;
+    for (const struct tree_node *node = tree_first(&process->received); node != NULL;
+         node = tree_next(node)) {
+        const struct reply *reply = container_of(node, const struct reply, in_holder);
+        if (reply->caller != NULL)
+            put(reply_role(reply));
+        else
+            orphans++;
+    }
+    put(NOBODY);
+    put(orphans);
+}
+
 static void put_process(const struct process *process) {
     const struct call *call;
     put((unsigned)process->state);
@@ -151,10 +166,7 @@ static void put_process(const struct process *process) {
     put(process->suspended);
     put(runs_matter() ? process->running : 0);
     put((unsigned)process->object.work_queued);
-    for (const struct tree_node *node = tree_first(&process->received); node != NULL;
-         node = tree_next(node))
-        put(reply_role(container_of(node, const struct reply, in_holder)));
-    put(NOBODY);
+    put_received(process);
     list_for_each (call, &process->interrupts, in_interrupts)
         put(who_is(container_of(call, const struct thread, call)));
     put(NOBODY);
