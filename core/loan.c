@@ -116,16 +116,16 @@ ax_result loan_populate(struct call *call, unsigned loan, uint64_t offset) {
 /* ---- Mapped loans ---------------------------------------------------------------------------- */
 
 /*
- * The lender's frame for a page, to be pinned. It is made the lender's own even for reading, so
- * that nobody who shared it can come to write it while it is lent: a pinned frame has no other
- * owner.
+ * The lender's frame for a page, to be pinned. Of private memory it is made the lender's own even
+ * for reading, so that nobody who shared it can come to write it while it is lent, and what the
+ * lender writes is seen: a pinned frame has no other owner.
  */
 static ax_result lent_frame(const struct lent *lent, uint64_t address, struct frame **frame) {
     bool write = lent->access & AX_LOAN_WRITE;
     uint32_t fault;
     ax_result result = page_resolve(lent->lender, address, write ? AX_PROT_WRITE : AX_PROT_READ,
                                     false, frame, &fault);
-    if (result == AX_OK && !frame_is_exclusive(*frame))
+    if (result == AX_OK && space_find(lent->lender, address)->is_private)
         result = page_resolve(lent->lender, address, AX_PROT_WRITE, true, frame, &fault);
     if (result != AX_OK)
         return lent_error(result);

@@ -34,7 +34,7 @@ ax_result user_copy(struct process *to, uint64_t to_address, struct process *fro
         ax_result result = user_window(to, to_address + done, AX_PROT_WRITE, force, &destination);
         if (result == AX_OK) {
             *side = 0;
-            result = user_window(from, from_address + done, AX_PROT_READ, force, &source);
+            result = user_window(from, from_address + done, AX_PROT_READ, false, &source);
         }
         if (result != AX_OK)
             return done > 0 ? (ax_result)done : result;

@@ -55,7 +55,8 @@ void watch_notify(struct object *object, uint32_t edge) {
         list_remove(first);
         list_append(&object->watches, first);
         bool exclusive = watch->exclusive;
-        if ((watch->mask & edge) == 0 || (exclusive && taken))
+        /* A binding that was told takes bits: for who comes after it they were not set. */
+        if ((watch->mask & edge & object->signals) == 0 || (exclusive && taken))
             continue;
         if (watch_tell(watch) && exclusive)
             taken = true;
