@@ -1,13 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the kernel and the reference must be alike. */
 #include <base/format.h>
+#include <string.h>
 
+#include "account.h"
 #include "endpoint.h"
+#include "frame.h"
+#include "memory.h"
+#include "space.h"
 #include "world.h"
 
+/* How many handles each object has, counted once a comparison. */
+static unsigned handle_counts[OBJECTS];
+
+static void count_handles(void) {
+    memset(handle_counts, 0, sizeof(handle_counts));
+    for (int p = 0; p < PROCESSES; p++) {
+        for (int i = 0; ref.processes[p].exists && i < ref.processes[p].handle_end; i++) {
+            const struct ref_handle *handle = &ref.processes[p].handles[i];
+            if (handle->used && handle->object >= 0)
+                handle_counts[handle->object]++;
+        }
+    }
+    for (int t = 0; t < THREADS; t++) {
+        const struct ref_call *call = &ref.threads[t].call;
+        for (unsigned i = 0; (call->queued || call->received) && i < call->message.handle_count;
+             i++)
+            handle_counts[call->handles[i].object]++;
+    }
+}
+
+/* ---- Processes ------------------------------------------------------------------------------- */
+
+static const struct ax_message *message_of(const struct ref_thread *thread) {
+    return &((struct thread *)thread->core)->page->ipc.message;
+}
+
+/* Handles that came with messages get the values that the kernel told. */
 static void bind_handles(int process) {
     struct ref_process *it = &ref.processes[process];
-    for (int i = 0; i < HANDLES; i++) {
+    for (int i = 0; i < it->handle_end; i++) {
         struct ref_handle *handle = &it->handles[i];
         if (!handle->used || handle->value != 0)
             continue;
@@ -16,7 +48,7 @@ static void bind_handles(int process) {
             ref.unpredictable = true;
             return;
         }
-        const struct ax_message *message = &((struct thread *)to->core)->page->ipc.message;
+        const struct ax_message *message = message_of(to);
         handle->value =
             handle->to_index < 0 ? message->reply : message->handles[handle->to_index].handle;
         if (handle->value == 0)
@@ -32,21 +64,10 @@ static const void *core_of(const struct ref_handle *handle) {
                                      : (const void *)((struct thread *)caller->core)->call.reply;
 }
 
-static unsigned handle_counts[OBJECTS];
-
-static void compare_process(int index) {
-    const struct ref_process *it = &ref.processes[index];
-    const struct process *process = it->core;
-    if (!it->open) {
-        if (handle_counts[it->object] > 0 && process->state != PROCESS_CORPSE)
-            driver_fail("process %d is no corpse", index);
-        return;
-    }
-    uint32_t used = 0, live = 0;
-    if (process->state != PROCESS_OPEN)
-        driver_fail("process %d is not open", index);
-    for (int i = 0; i < HANDLES; i++) {
-        const struct ref_handle *handle = &it->handles[i];
+static void compare_handles(int index, const struct process *process) {
+    uint32_t used = 0;
+    for (int i = 0; i < ref.processes[index].handle_end; i++) {
+        const struct ref_handle *handle = &ref.processes[index].handles[i];
         if (!handle->used)
             continue;
         used++;
@@ -60,33 +81,112 @@ static void compare_process(int index) {
     }
     if (used != process->handles.used)
         driver_fail("process %d has %u handles, not %u", index, process->handles.used, used);
+}
+
+static void compare_process(int index) {
+    const struct ref_process *it = &ref.processes[index];
+    const struct process *process = it->core;
+    uint32_t live = 0;
+    if (!it->open) {
+        if (handle_counts[it->object] > 0 && process->state != PROCESS_CORPSE)
+            driver_fail("process %d is no corpse", index);
+        return;
+    }
+    if (process->state != PROCESS_OPEN)
+        driver_fail("process %d is not open", index);
+    compare_handles(index, process);
     for (int t = 0; t < THREADS; t++)
-        live += ref.threads[t].process == index && ref.threads[t].state != REF_NONE &&
-                ref.threads[t].state != REF_GONE;
+        live += ref.threads[t].process == index && ref_is_live(t);
     if (live != process->live_threads)
         driver_fail("process %d has %u threads, not %u", index, process->live_threads, live);
+    if (it->suspended != process->suspended)
+        driver_fail("process %d is suspended %u times", index, process->suspended);
+}
+
+/* ---- Pages ----------------------------------------------------------------------------------- */
+
+static void compare_frame(int process, int page, const struct frame *frame, int wanted) {
+    static const unsigned char zero[AX_PAGE_SIZE];
+    const unsigned char *content = wanted >= 0 ? ref.frames[wanted] : zero;
+    const unsigned char *there = frame != NULL ? frame_window(frame) : zero;
+    if (memcmp(there, content, AX_PAGE_SIZE) != 0)
+        driver_fail("page %d of process %d holds something else", page, process);
+}
+
+static void compare_page(int process, int index) {
+    const struct ref_page *page = &ref.processes[process].pages[index];
+    const struct region *region = space_find(ref.processes[process].core, PAGE_AT(index));
+    if ((region != NULL) != page->is_mapped)
+        driver_fail("page %d of process %d is%s mapped", index, process,
+                    page->is_mapped ? " not" : "");
+    if (region == NULL)
+        return;
+    uint64_t at = (PAGE_AT(index) - region->start) / AX_PAGE_SIZE;
+    const void *memory = page->memory >= 0 ? ref.objects[page->memory].core : NULL;
+    if (region->prot != page->prot || region->is_private != page->is_private ||
+        region->memory != memory || (memory != NULL && region->offset + at != page->index))
+        driver_fail("page %d of process %d is mapped otherwise", index, process);
+    const struct frame *frame = NULL;
+    if (region->overlay != NULL)
+        frame = memory_find(region->overlay, PAGE_AT(index) / AX_PAGE_SIZE);
+    if ((frame != NULL) != (page->is_private && page->frame >= 0))
+        driver_fail("page %d of process %d has %s frame of its own", index, process,
+                    frame != NULL ? "a" : "no");
+    int wanted = page->frame;
+    if (frame == NULL && memory != NULL) {
+        frame = memory_find(region->memory, page->index);
+        wanted = page->index < MEMORY_PAGES ? ref.objects[page->memory].frames[page->index] : -1;
+    }
+    compare_frame(process, index, frame, wanted);
+}
+
+/* ---- Threads --------------------------------------------------------------------------------- */
+
+static void message_fail(int index, const char *what) {
+    const struct ref_message *wanted = &ref.threads[index].message;
+    const struct ax_message *message = message_of(&ref.threads[index]);
+    driver_fail(
+        "thread %d got another message (%s): kind %u, operation %llu, badge %llu, flags %x; "
+        "not %u, %llu, %llu, %x",
+        index, what, message->kind, (unsigned long long)message->operation,
+        (unsigned long long)message->badge, message->flags, wanted->kind,
+        (unsigned long long)wanted->operation, (unsigned long long)wanted->badge, wanted->flags);
 }
 
 static void compare_message(int index) {
-    struct ref_thread *it = &ref.threads[index];
-    const struct ax_message *message = &((struct thread *)it->core)->page->ipc.message;
-    const struct ref_message *wanted = &it->message;
-    if (!it->fresh || it->state != REF_RUNS || it->result != AX_OK) {
-        it->fresh = false;
-        return;
+    const struct ref_message *wanted = &ref.threads[index].message;
+    const struct ax_message *message = message_of(&ref.threads[index]);
+    uint64_t caller =
+        wanted->caller >= 0 ? ((struct object *)ref.objects[wanted->caller].core)->id : 0;
+    if (message->kind != wanted->kind || message->flags != wanted->flags)
+        message_fail(index, "kind");
+    if (message->operation != wanted->operation || message->word_count != wanted->word_count ||
+        memcmp(message->words, wanted->words, sizeof(wanted->words)) != 0)
+        message_fail(index, "words");
+    if (message->badge != wanted->badge || message->label != wanted->label ||
+        message->id.sequence != wanted->sequence || message->id.caller != caller)
+        message_fail(index, "identity");
+    if (message->handle_count != wanted->handle_count || (message->reply != 0) != wanted->has_reply)
+        message_fail(index, "handles");
+    if (message->loan_count != wanted->loan_count || message->inline_bytes != wanted->inline_bytes)
+        message_fail(index, "loans");
+    for (unsigned i = 0; i < wanted->loan_count; i++) {
+        if (message->loans[i].size_bytes != wanted->loans[i].size ||
+            message->loans[i].address != 0 || message->loan_access[i] != wanted->loans[i].access)
+            message_fail(index, "loan");
     }
-    it->fresh = false;
-    if (message->kind != wanted->kind || message->operation != wanted->operation ||
-        message->words[0] != wanted->word || message->handle_count != wanted->handle_count ||
-        message->badge != wanted->badge || message->label != wanted->label ||
-        message->flags != wanted->flags || message->id.sequence != wanted->sequence ||
-        (message->reply != 0) != wanted->has_reply)
-        driver_fail("thread %d got another message: kind %u, operation %llu, badge %llu, flags %x; "
-                    "not %u, %llu, %llu, %x",
-                    index, message->kind, (unsigned long long)message->operation,
-                    (unsigned long long)message->badge, message->flags, wanted->kind,
-                    (unsigned long long)wanted->operation, (unsigned long long)wanted->badge,
-                    wanted->flags);
+}
+
+/* What a wait for many objects tells of each. */
+static void compare_seen(int index) {
+    const struct ref_thread *it = &ref.threads[index];
+    struct ax_wait_item items[3];
+    memcpy(items, ((struct thread *)it->core)->page->buffer, sizeof(items));
+    for (unsigned i = 0; i < it->wait_count; i++) {
+        if (items[i].seen != it->waits[i].seen)
+            driver_fail("thread %d saw %x of item %u, not %x", index, items[i].seen, i,
+                        it->waits[i].seen);
+    }
 }
 
 /* Who waits for whom, in the reference. */
@@ -95,7 +195,7 @@ static const char *describe(void) {
     size_t used = 0;
     for (int t = 0; t < THREADS; t++) {
         const struct ref_thread *it = &ref.threads[t];
-        if (it->state == REF_NONE || it->state == REF_GONE)
+        if (!ref_is_live(t))
             continue;
         const struct thread *thread = it->core;
         used += format(text + used, sizeof(text) - used,
@@ -114,28 +214,39 @@ static void compare_thread(int index) {
                                      [REF_RECEIVES] = BLOCK_RECEIVE,
                                      [REF_WAITS] = BLOCK_WAIT,
                                      [REF_FUTEX] = BLOCK_FUTEX};
-    const struct ref_thread *it = &ref.threads[index];
+    struct ref_thread *it = &ref.threads[index];
     const struct thread *thread = it->core;
-    if (it->state == REF_NONE || it->state == REF_GONE)
+    if (it->state == REF_RUNS && it->before != REF_RUNS)
+        world_count_end(it->before, it->result);
+    it->before = it->state;
+    bool fresh = it->fresh, tells_seen = it->tells_seen;
+    if (!ref_is_live(index))
         return;
-    if (it->state == REF_RUNS) {
-        if (thread->state != THREAD_READY && thread->state != THREAD_RUNNING)
-            driver_fail("thread %d does not run: state %u, block %u", index, thread->state,
-                        thread->block);
-        if (it->has_result && (ax_result)thread->user.regs.rax != it->result)
-            driver_fail("thread %d came back with %lld, not %lld", index,
-                        (long long)thread->user.regs.rax, (long long)it->result);
-    } else if (thread->state != THREAD_BLOCKED || thread->block != blocks[it->state]) {
-        driver_fail("thread %d is not blocked as %u: state %u, block %u", index, it->state,
-                    thread->state, thread->block);
+    it->fresh = it->tells_seen = false;
+    if (it->state != REF_RUNS) {
+        if (thread->state != THREAD_BLOCKED || thread->block != blocks[it->state])
+            driver_fail("thread %d is not blocked as %u: state %u, block %u", index, it->state,
+                        thread->state, thread->block);
+    } else if (thread->state != THREAD_READY && thread->state != THREAD_RUNNING) {
+        driver_fail("thread %d does not run: state %u, block %u", index, thread->state,
+                    thread->block);
+    } else if (it->has_result && (ax_result)thread->user.regs.rax != it->result) {
+        driver_fail("thread %d came back with %s, not %s", index,
+                    world_error_name((ax_result)thread->user.regs.rax),
+                    world_error_name(it->result));
+    } else if (fresh && it->result == AX_OK) {
+        compare_message(index);
+    } else if (tells_seen) {
+        compare_seen(index);
     }
     if (thread->priority != it->priority)
         driver_fail("thread %d has priority %u, not %d%s", index, thread->priority, it->priority,
                     describe());
     if (thread->interrupted != it->interrupted)
         driver_fail("thread %d: interrupted is %d", index, thread->interrupted);
-    compare_message(index);
 }
+
+/* ---- Objects --------------------------------------------------------------------------------- */
 
 static void compare_object(int index) {
     const struct ref_object *it = &ref.objects[index];
@@ -145,11 +256,17 @@ static void compare_object(int index) {
     uint32_t signals = object->signals & ~(uint32_t)AX_SIGNAL_PENDING;
     if (signals != it->signals)
         driver_fail("object %d has signals %x, not %x", index, signals, it->signals);
-    if (it->type != AX_TYPE_SESSION)
-        return;
+    if (object->account != ref.objects[it->account].core)
+        driver_fail("object %d is paid for by another account", index);
+    if (it->type == AX_TYPE_ACCOUNT && !it->has_parts &&
+        ((const struct account *)(const void *)object)->limit_objects != it->limit_objects)
+        driver_fail(
+            "account %d allows %llu objects", index,
+            (unsigned long long)((const struct account *)(const void *)object)->limit_objects);
     static const uint8_t states[] = {SESSION_OPEN, SESSION_CLOSED, SESSION_ANNOUNCED,
                                      SESSION_ENDED};
-    if (((const struct session *)(const void *)object)->state != states[it->state])
+    if (it->type == AX_TYPE_SESSION &&
+        ((const struct session *)(const void *)object)->state != states[it->state])
         driver_fail("session %d is not in state %u", index, it->state);
 }
 
@@ -160,10 +277,12 @@ void world_compare(void) {
     }
     if (ref.unpredictable)
         return;
-    ref_handle_counts(handle_counts);
+    count_handles();
     for (int p = 0; p < PROCESSES; p++) {
         if (ref.processes[p].exists)
             compare_process(p);
+        for (int i = 0; ref.processes[p].exists && ref.processes[p].open && i < PAGES; i++)
+            compare_page(p, i);
     }
     for (int t = 0; t < THREADS; t++)
         compare_thread(t);

@@ -16,7 +16,7 @@
 
 #include "world.h"
 
-#define EPISODE 250 /* ops */
+#define EPISODE 400 /* ops */
 
 struct episode {
     uint64_t seed;
@@ -28,14 +28,10 @@ struct episode {
 
 /* How often each kind is drawn. */
 static const unsigned weights[OP_KINDS] = {
-    [OP_ENDPOINT] = 2,       [OP_EVENT] = 2,    [OP_SESSION] = 8,  [OP_CLOSE] = 8,
-    [OP_TRANSFER] = 10,      [OP_CALL] = 40,    [OP_RECEIVE] = 30, [OP_REPLY] = 14,
-    [OP_REPLY_RECEIVE] = 20, [OP_FORWARD] = 5,  [OP_SERVE] = 5,    [OP_RETIRE] = 8,
-    [OP_SESSION_SIGNAL] = 3, [OP_IDENTIFY] = 2, [OP_SIGNAL] = 8,   [OP_WAIT] = 6,
-    [OP_INTERRUPT] = 9,      [OP_TAKE] = 6,     [OP_PRIORITY] = 2, [OP_END] = 2,
-    [OP_EXIT] = 1,           [OP_THREAD] = 3,   [OP_CLONE] = 1,    [OP_WRITE] = 6,
-    [OP_READ] = 6,           [OP_MAP] = 3,      [OP_UNMAP] = 1,    [OP_FUTEX_WAIT] = 5,
-    [OP_FUTEX_WAKE] = 5,     [OP_TIME] = 8,     [OP_SLICE] = 8};
+#define X(name, weight) [OP_##name] = (weight),
+    OP_LIST(X)
+#undef X
+};
 
 static void episode_draw(struct episode *episode, uint64_t seed) {
     struct random random;
@@ -53,14 +49,21 @@ static void episode_draw(struct episode *episode, uint64_t seed) {
         unsigned kind = 0;
         while (left >= weights[kind])
             left -= weights[kind++];
-        episode->ops[i] = (struct op){(uint8_t)kind,          (uint8_t)random_below(&random, 4),
-                                      (uint16_t)bits,         (uint16_t)(bits >> 16),
-                                      (uint16_t)(bits >> 32), (uint16_t)(bits >> 48)};
+        episode->ops[i] = (struct op){.kind = (uint8_t)kind,
+                                      .cpu = (uint8_t)random_below(&random, 4),
+                                      .a = (uint16_t)bits,
+                                      .b = (uint16_t)(bits >> 16),
+                                      .c = (uint16_t)(bits >> 32),
+                                      .d = (uint16_t)(bits >> 48)};
+        if (random_below(&random, 8) == 0)
+            episode->ops[i].fail = (uint8_t)(1 + random_below(&random, 5));
     }
 }
 
 static unsigned episode_play(const struct episode *episode) {
     world_start(episode->cpus, episode->slow_ipc);
+    if (world_is_verbose)
+        world_print();
     for (unsigned i = 0; i < episode->count; i++) {
         if (!world_step(&episode->ops[i]))
             return i + 1;
@@ -71,15 +74,17 @@ static unsigned episode_play(const struct episode *episode) {
 /* ---- Shrinking ------------------------------------------------------------------------------- */
 
 /* Does it fail, played by a child? */
-static bool episode_fails(const struct episode *episode) {
+static bool episode_fails(const struct episode *episode, bool aloud) {
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
         int null = open("/dev/null", O_WRONLY);
-        if (dup2(null, 1) < 0 || dup2(null, 2) < 0)
+        if (!aloud && (dup2(null, 1) < 0 || dup2(null, 2) < 0))
             _exit(0);
+        world_is_verbose = aloud;
         alarm(20);
         (void)episode_play(episode);
+        fflush(stdout);
         _exit(0);
     }
     int status = 0;
@@ -91,6 +96,7 @@ static bool episode_fails(const struct episode *episode) {
 }
 
 static void episode_shrink(struct episode *episode) {
+    world_start(episode->cpus, episode->slow_ipc); /* which the children then need not do */
     for (unsigned size = EPISODE / 2; size > 0; size /= 2) {
         for (unsigned at = 0; at < episode->count;) {
             struct episode shorter = *episode;
@@ -98,7 +104,7 @@ static void episode_shrink(struct episode *episode) {
             memmove(&shorter.ops[at], &shorter.ops[at + cut],
                     (shorter.count - at - cut) * sizeof(shorter.ops[0]));
             shorter.count -= cut;
-            if (episode_fails(&shorter))
+            if (episode_fails(&shorter, false))
                 *episode = shorter;
             else
                 at += size;
@@ -114,12 +120,12 @@ static void episode_report(uint64_t seed) {
     episode_shrink(&episode);
     printf("%u operations on %u CPUs, short path %s (repeat: model_random --seed %llu):\n",
            episode.count, episode.cpus, episode.slow_ipc ? "off" : "on", (unsigned long long)seed);
-    world_is_verbose = true;
-    (void)episode_play(&episode);
-    printf("(it does not fail in this process)\n");
+    (void)episode_fails(&episode, true);
 }
 
 /* ---- The run --------------------------------------------------------------------------------- */
+
+static bool tells_answers;
 
 struct progress {
     uint64_t seed, calls, episodes;
@@ -134,9 +140,13 @@ static bool run(struct progress *progress, uint64_t calls) {
         for (; progress->calls < calls; progress->seed++) {
             episode_draw(&episode, progress->seed);
             alarm(20); /* an episode takes a hundredth of a second */
-            progress->calls += episode_play(&episode);
+            (void)episode_play(&episode);
+            progress->calls = world_call_count;
             progress->episodes++;
         }
+        if (tells_answers)
+            world_print_answers();
+        fflush(stdout);
         _exit(0);
     }
     int status = 0;
@@ -160,6 +170,7 @@ static void usage(void) {
         "Plays random sequences of kernel calls on the kernel and on a reference, and compares.\n"
         "  --seed N   just the sequence of that seed, printed as it goes\n"
         "  --calls N  about so many calls in all (default 1100000)\n"
+        "  --answers  tells how often each call answered what\n"
         "  --no-shrink  a sequence that fails is not made shorter and printed\n"
         "Environment: AX_QUICK=1: a short run. Exit status: 0, or 1 if one failed.\n");
 }
@@ -176,6 +187,8 @@ int main(int argc, char **argv) {
             calls = strtoull(argv[++i], NULL, 0);
         } else if (strcmp(argv[i], "--no-shrink") == 0) {
             shrink = false;
+        } else if (strcmp(argv[i], "--answers") == 0) {
+            tells_answers = true;
         } else {
             usage();
             return strcmp(argv[i], "--help") == 0 ? 0 : 2;
@@ -184,13 +197,11 @@ int main(int argc, char **argv) {
     if (seed != 0) {
         static struct episode episode;
         episode_draw(&episode, seed);
-        if (episode_fails(&episode)) {
+        if (episode_fails(&episode, false)) {
             episode_report(seed);
             return 1;
         }
-        world_is_verbose = true;
-        (void)episode_play(&episode);
-        return 0;
+        return episode_fails(&episode, true);
     }
     struct progress *progress =
         mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The world of the reference: handles, sessions, deliveries, ends. */
+/* The world of the reference: objects, handles, processes, threads and their ends. */
 #include "reference.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ void ref_reset(void) {
     ref.clock = 1;
 }
 
-int ref_object_new(enum ax_type type, void *core, int of) {
+int ref_object_new(enum ax_type type, void *core, int of, int account) {
     if (ref.object_count == OBJECTS) {
         ref.unpredictable = true;
         ref.object_count--;
@@ -23,42 +23,125 @@ int ref_object_new(enum ax_type type, void *core, int of) {
     object->type = type;
     object->core = core;
     object->of = of;
+    object->account = account;
+    object->bound_to = object->instance = -1;
+    object->deadline = AX_TIME_NEVER;
+    for (int i = 0; i < MEMORY_PAGES; i++)
+        object->frames[i] = -1;
     return ref.object_count++;
 }
 
-int ref_process_new(void *core) {
-    for (int i = 0; i < PROCESSES; i++) {
-        struct ref_process *process = &ref.processes[i];
-        if (process->exists)
-            continue;
-        memset(process, 0, sizeof(*process));
-        process->exists = process->open = true;
-        process->core = core;
-        process->object = ref_object_new(AX_TYPE_PROCESS, core, i);
-        for (int page = 0; page < PAGES; page++)
-            process->mapped[page] = true;
-        return i;
+bool ref_is_live(int thread) {
+    return ref.threads[thread].state != REF_NONE && ref.threads[thread].state != REF_GONE;
+}
+
+bool ref_is_blocked(int thread) {
+    return ref_is_live(thread) && ref.threads[thread].state != REF_RUNS;
+}
+
+bool ref_is_waited_for(int object) {
+    for (int t = 0; t < THREADS; t++) {
+        for (unsigned i = 0; i < ref.threads[t].wait_count; i++) {
+            if (ref.threads[t].state == REF_WAITS && ref.threads[t].waits[i].object == object)
+                return true;
+        }
     }
-    ref.unpredictable = true;
-    return 0;
+    return false;
+}
+
+int ref_object_of_thread(int thread) {
+    for (int o = 0; o < ref.object_count; o++) {
+        if (ref.objects[o].type == AX_TYPE_THREAD && ref.objects[o].of == thread)
+            return o;
+    }
+    return ref_object_new(AX_TYPE_THREAD, ref.threads[thread].core, thread,
+                          ref_account_of(ref.threads[thread].process));
+}
+
+/* Forgets processes and threads that are gone and that nothing names any more. */
+static void collect(void) {
+    bool is_named[THREADS] = {false};
+    for (int p = 0; p < PROCESSES; p++) {
+        struct ref_process *process = &ref.processes[p];
+        for (int i = 0; process->exists && i < HANDLES; i++) {
+            if (process->handles[i].used && process->handles[i].object < 0)
+                is_named[-1 - process->handles[i].object] = true;
+        }
+        if (process->exists && !process->open && ref_handle_count(process->object) == 0)
+            process->exists = false;
+    }
+    for (int o = 0; o < ref.object_count; o++) {
+        if (ref.objects[o].type == AX_TYPE_THREAD && ref_handle_count(o) > 0)
+            is_named[ref.objects[o].of] = true;
+    }
+    for (int t = 0; t < THREADS; t++) {
+        if (ref.threads[t].state != REF_GONE || is_named[t])
+            continue;
+        ref.threads[t].state = REF_NONE;
+        for (int o = 0; o < ref.object_count; o++) {
+            if (ref.objects[o].type == AX_TYPE_THREAD && ref.objects[o].of == t)
+                ref.objects[o].of = -1;
+        }
+    }
+}
+
+static int process_find(bool exists) {
+    for (int p = 0; p < PROCESSES; p++) {
+        if (ref.processes[p].exists == exists)
+            return p;
+    }
+    return -1;
+}
+
+int ref_process_new(void *core, int account) {
+    int found = process_find(false);
+    if (found < 0) {
+        collect();
+        found = process_find(false);
+    }
+    if (found < 0) {
+        ref.unpredictable = true;
+        return 0;
+    }
+    struct ref_process *process = &ref.processes[found];
+    memset(process, 0, sizeof(*process));
+    process->exists = process->open = true;
+    process->core = core;
+    process->object = ref_object_new(AX_TYPE_PROCESS, core, found, account);
+    return found;
+}
+
+static int thread_find(enum ref_state state) {
+    for (int t = 0; t < THREADS; t++) {
+        if (ref.threads[t].state == state)
+            return t;
+    }
+    return -1;
 }
 
 int ref_thread_new(int process, void *core, int base, uint64_t label) {
-    for (int i = 0; i < THREADS; i++) {
-        struct ref_thread *thread = &ref.threads[i];
-        if (thread->state != REF_NONE)
-            continue;
-        memset(thread, 0, sizeof(*thread));
-        thread->state = REF_RUNS;
-        thread->process = process;
-        thread->core = core;
-        thread->base = thread->priority = base;
-        thread->label = label;
-        thread->serving = thread->endpoint = thread->object = -1;
-        return i;
+    int found = thread_find(REF_NONE);
+    if (found < 0) {
+        collect();
+        found = thread_find(REF_NONE);
     }
-    ref.unpredictable = true;
-    return 0;
+    if (found < 0) {
+        ref.unpredictable = true;
+        return 0;
+    }
+    struct ref_thread *thread = &ref.threads[found];
+    memset(thread, 0, sizeof(*thread));
+    thread->state = thread->before = REF_RUNS;
+    thread->process = process;
+    thread->core = core;
+    thread->base = thread->priority = base;
+    thread->label = label;
+    thread->serving = thread->endpoint = -1;
+    return found;
+}
+
+int ref_account_of(int process) {
+    return ref.objects[ref.processes[process].object].account;
 }
 
 /* ---- Handles --------------------------------------------------------------------------------- */
@@ -69,6 +152,8 @@ struct ref_handle *ref_handle_new(int process, int object, uint32_t rights, ax_h
         if (handle->used)
             continue;
         *handle = (struct ref_handle){true, object, rights, value, -1, 0};
+        if (ref.processes[process].handle_end <= i)
+            ref.processes[process].handle_end = i + 1;
         return handle;
     }
     ref.unpredictable = true;
@@ -76,7 +161,7 @@ struct ref_handle *ref_handle_new(int process, int object, uint32_t rights, ax_h
 }
 
 struct ref_handle *ref_handle_find(int process, ax_handle value) {
-    for (int i = 0; i < HANDLES; i++) {
+    for (int i = 0; i < ref.processes[process].handle_end; i++) {
         struct ref_handle *handle = &ref.processes[process].handles[i];
         if (handle->used && handle->value == value)
             return handle;
@@ -88,7 +173,7 @@ struct ref_handle *ref_handle_find(int process, ax_handle value) {
 static unsigned count_with(int object, uint32_t rights) {
     unsigned count = 0;
     for (int p = 0; p < PROCESSES; p++) {
-        for (int i = 0; ref.processes[p].exists && i < HANDLES; i++) {
+        for (int i = 0; ref.processes[p].exists && i < ref.processes[p].handle_end; i++) {
             const struct ref_handle *handle = &ref.processes[p].handles[i];
             count +=
                 handle->used && handle->object == object && (handle->rights & rights) == rights;
@@ -96,7 +181,8 @@ static unsigned count_with(int object, uint32_t rights) {
     }
     for (int t = 0; t < THREADS; t++) {
         const struct ref_call *call = &ref.threads[t].call;
-        for (unsigned i = 0; (call->queued || call->received) && i < call->handle_count; i++)
+        for (unsigned i = 0; (call->queued || call->received) && i < call->message.handle_count;
+             i++)
             count +=
                 call->handles[i].object == object && (call->handles[i].rights & rights) == rights;
     }
@@ -107,29 +193,20 @@ unsigned ref_handle_count(int object) {
     return count_with(object, 0) + ref.objects[object].kept;
 }
 
-void ref_handle_counts(unsigned counts[OBJECTS]) {
-    for (int o = 0; o < OBJECTS; o++)
-        counts[o] = ref.objects[o].kept;
-    for (int p = 0; p < PROCESSES; p++) {
-        for (int i = 0; ref.processes[p].exists && i < HANDLES; i++) {
-            const struct ref_handle *handle = &ref.processes[p].handles[i];
-            if (handle->used && handle->object >= 0)
-                counts[handle->object]++;
-        }
-    }
-    for (int t = 0; t < THREADS; t++) {
-        const struct ref_call *call = &ref.threads[t].call;
-        for (unsigned i = 0; (call->queued || call->received) && i < call->handle_count; i++)
-            counts[call->handles[i].object]++;
-    }
-}
-
-static void work_add(int object) {
+void ref_work_add(int object) {
     for (int i = 0; i < ref.work_count; i++) {
         if (ref.work[i] == object)
             return;
     }
     ref.work[ref.work_count++] = object;
+}
+
+static bool process_has_thread(int process) {
+    for (int t = 0; t < THREADS; t++) {
+        if (ref.threads[t].process == process && ref_is_live(t))
+            return true;
+    }
+    return false;
 }
 
 void ref_handle_lost(int object, uint32_t rights) {
@@ -145,48 +222,85 @@ void ref_handle_lost(int object, uint32_t rights) {
     if (it->type == AX_TYPE_ENDPOINT && (rights & AX_RIGHT_RECEIVE) != 0 && !it->dead &&
         count_with(object, AX_RIGHT_RECEIVE) == 0) {
         it->dead = true;
-        work_add(object);
+        ref_work_add(object);
     }
-    if (ref_handle_count(object) != 0)
-        return;
-    if (it->type == AX_TYPE_SESSION)
+    if (it->type == AX_TYPE_SESSION && ref_handle_count(object) == 0)
         ref_check_closed(object);
-    if (it->type == AX_TYPE_PROCESS) {
-        bool has_thread = false;
-        for (int t = 0; t < THREADS; t++)
-            has_thread |= ref.threads[t].process == it->of && ref.threads[t].state != REF_NONE &&
-                          ref.threads[t].state != REF_GONE;
-        if (!has_thread)
-            ref_end_process(it->of, AX_CAUSE_KILLED);
-    }
+    if (it->type == AX_TYPE_PROCESS && ref_handle_count(object) == 0 && it->of >= 0 &&
+        !process_has_thread(it->of))
+        ref_end_process(it->of, AX_CAUSE_KILLED);
 }
 
-void ref_handle_drop(int process, struct ref_handle *handle) {
-    (void)process;
+void ref_handle_drop(struct ref_handle *handle) {
     int object = handle->object;
     uint32_t rights = handle->rights;
     handle->used = false;
+    if (object < 0 && !ref.threads[-1 - object].call.received) {
+        for (int p = 0; p < PROCESSES; p++) {
+            if (handle >= ref.processes[p].handles && handle < ref.processes[p].handles + HANDLES)
+                ref_unmap_loans(p, -1 - object);
+        }
+    }
     ref_handle_lost(object, rights);
 }
 
+ax_result ref_look(int thread, ax_handle value, enum ax_type type, uint32_t rights,
+                   struct ref_handle **found) {
+    struct ref_handle *handle = ref_handle_find(ref.threads[thread].process, value);
+    if (handle == NULL || value == 0)
+        return AX_ERR_HANDLE;
+    enum ax_type is = handle->object < 0 ? AX_TYPE_REPLY : ref.objects[handle->object].type;
+    if (type != AX_TYPE_NONE && is != type)
+        return AX_ERR_TYPE;
+    if ((handle->rights & rights) != rights)
+        return AX_ERR_RIGHTS;
+    *found = handle;
+    return AX_OK;
+}
+
+ax_result ref_look_process(int thread, ax_handle value, uint32_t rights, int *process) {
+    struct ref_handle *handle;
+    *process = ref.threads[thread].process;
+    if (value == 0)
+        return AX_OK;
+    TRY_REF(ref_look(thread, value, AX_TYPE_PROCESS, rights, &handle));
+    *process = ref.objects[handle->object].of;
+    return AX_OK;
+}
+
+ax_result ref_look_reply(int thread, ax_handle value, int *caller) {
+    struct ref_handle *handle;
+    TRY_REF(ref_look(thread, value, AX_TYPE_REPLY, 0, &handle));
+    *caller = -1 - handle->object;
+    return AX_OK;
+}
+
+ax_result ref_place(int thread, uint64_t place, int *process) {
+    uint32_t slot = (uint32_t)(place >> 32);
+    TRY_REF(ref_look_process(thread, (ax_handle)place, AX_RIGHT_HANDLES, process));
+    const struct ref_process *it = &ref.processes[*process];
+    if (!it->open)
+        return AX_ERR_ENDED;
+    for (int i = 0; i < HANDLES && slot != 0; i++) {
+        if (it->handles[i].used && (it->handles[i].value & AX_HANDLE_INDEX_MASK) == slot)
+            return AX_ERR_EXISTS;
+    }
+    return AX_OK;
+}
+
 /* ---- Threads --------------------------------------------------------------------------------- */
+
+void ref_block(int thread, enum ref_state state, uint64_t deadline) {
+    ref.threads[thread].state = state;
+    ref.threads[thread].deadline = deadline;
+    ref.threads[thread].waits_since = ref.clock++;
+}
 
 void ref_wake(int thread, ax_result result) {
     struct ref_thread *it = &ref.threads[thread];
     it->state = REF_RUNS;
     it->result = result;
     it->has_result = true;
-    it->object = -1;
-}
-
-void ref_set_signals(int object, uint32_t clear, uint32_t set) {
-    struct ref_object *it = &ref.objects[object];
-    it->signals = (it->signals & ~clear) | set;
-    for (int t = 0; t < THREADS; t++) {
-        struct ref_thread *thread = &ref.threads[t];
-        if (thread->state == REF_WAITS && thread->object == object && (thread->mask & set) != 0)
-            ref_wake(t, it->signals & thread->mask);
-    }
 }
 
 void ref_unserve(int thread) {
@@ -196,288 +310,23 @@ void ref_unserve(int thread) {
         ref.threads[caller].call.server = -1;
 }
 
-/* It receives no more from where it did. */
-void ref_leave(int thread) {
-    int endpoint = ref.threads[thread].endpoint;
-    if (endpoint < 0)
-        return;
-    struct ref_object *it = &ref.objects[endpoint];
-    for (int i = 0; i < it->receiver_count; i++) {
-        if (it->receivers[i] != thread)
-            continue;
-        memmove(&it->receivers[i], &it->receivers[i + 1],
-                sizeof(int) * (size_t)(--it->receiver_count - i));
-        break;
-    }
-}
-
-/* ---- Sessions -------------------------------------------------------------------------------- */
-
-static unsigned open_calls(int session) {
-    unsigned count = 0;
-    for (int t = 0; t < THREADS; t++) {
-        const struct ref_call *call = &ref.threads[t].call;
-        count += (call->queued || call->received) && call->session == session;
-    }
-    return count;
-}
-
-void ref_check_closed(int session) {
-    struct ref_object *it = &ref.objects[session];
-    if (it->state != REF_OPEN || ref_handle_count(session) != 0 || open_calls(session) != 0)
-        return;
-    struct ref_object *endpoint = &ref.objects[it->of];
-    it->state = REF_CLOSED;
-    endpoint->closed[endpoint->closed_count++] = session;
-    ref_deliver(it->of);
-}
-
-/* ---- Calls ----------------------------------------------------------------------------------- */
-
-void ref_queue(int caller) {
-    struct ref_call *call = &ref.threads[caller].call;
-    call->queued = true;
-    ref_deliver(ref.objects[call->session].of);
-}
-
-void ref_call_clear(int caller, bool move) {
-    struct ref_call *call = &ref.threads[caller].call;
-    int process = ref.threads[caller].process;
-    unsigned count = call->handle_count;
-    int session = call->session;
-    for (unsigned i = 0; i < count; i++) {
-        const struct ref_handle *held = &call->handles[i];
-        struct ref_handle *own = ref_handle_find(process, held->value);
-        if (move && (held->rights & AX_HANDLE_MOVE) != 0 && own != NULL &&
-            own->object == held->object)
-            ref_handle_drop(process, own);
-        struct ref_handle gone = *held;
-        call->handles[i].object = OBJECTS; /* none */
-        call->handles[i].rights = 0;
-        ref_handle_lost(gone.object, gone.rights);
-    }
-    call->queued = call->received = false;
-    call->handle_count = 0;
-    ref_check_closed(session);
-}
-
-void ref_call_fail(int caller, ax_result error) {
-    struct ref_call *call = &ref.threads[caller].call;
-    if (call->received)
-        ref_detach(caller, true);
-    call->received = true; /* its record counts until it is cleared */
-    call->queued = false;
-    ref_call_clear(caller, false);
-    ref_wake(caller, error);
-}
-
-static void forget_interrupt(int caller) {
-    int holder = ref.threads[caller].call.holder;
-    struct ref_process *process = &ref.processes[holder];
-    for (int i = 0; i < process->interrupt_count; i++) {
-        if (process->interrupts[i] != caller)
-            continue;
-        memmove(&process->interrupts[i], &process->interrupts[i + 1],
-                sizeof(int) * (size_t)(--process->interrupt_count - i));
-        return;
-    }
-}
-
-static struct ref_handle *reply_handle(int caller) {
-    int holder = ref.threads[caller].call.holder;
-    for (int i = 0; i < HANDLES; i++) {
-        struct ref_handle *handle = &ref.processes[holder].handles[i];
-        if (handle->used && handle->object == -1 - caller)
-            return handle;
-    }
-    return NULL;
-}
-
-void ref_detach(int caller, bool handle) {
-    struct ref_call *call = &ref.threads[caller].call;
-    forget_interrupt(caller);
-    if (call->server >= 0)
-        ref_unserve(call->server);
-    struct ref_handle *own = reply_handle(caller);
-    call->received = false;
-    call->server = -1;
-    if (handle && own != NULL)
-        own->used = false;
-}
-
-void ref_call_ask_early(int caller, ax_result error) {
-    struct ref_call *call = &ref.threads[caller].call;
-    if (call->queued && !call->redelivered && !call->forwarded) {
-        ref_call_fail(caller, error);
-        return;
-    }
-    if (call->interrupted)
-        return;
-    call->interrupted = true;
-    if (!call->received)
-        return;
-    struct ref_process *holder = &ref.processes[call->holder];
-    holder->interrupts[holder->interrupt_count++] = caller;
-    ref_deliver(ref.objects[call->session].of);
-    for (int t = 0; t < THREADS; t++) { /* or whoever of that process receives */
-        if (ref.threads[t].process == (int)(holder - ref.processes) &&
-            ref.threads[t].state == REF_RECEIVES && holder->interrupt_count > 0) {
-            ref_deliver(ref.threads[t].endpoint);
-            break;
-        }
-    }
-}
-
-/* ---- Delivery -------------------------------------------------------------------------------- */
-
-/* The call that comes first at an endpoint, or -1. */
-static int first_call(int endpoint) {
-    int best = -1;
-    ref_priorities();
-    for (int t = 0; t < THREADS; t++) {
-        const struct ref_call *call = &ref.threads[t].call;
-        if (!call->queued || ref.objects[call->session].of != endpoint)
-            continue;
-        if (best < 0) {
-            best = t;
-            continue;
-        }
-        const struct ref_call *other = &ref.threads[best].call;
-        bool before = call->order < other->order;
-        if (call->redelivered != other->redelivered)
-            before = call->redelivered;
-        else if (!call->redelivered && ref.threads[t].priority != ref.threads[best].priority)
-            before = ref.threads[t].priority > ref.threads[best].priority;
-        if (before)
-            best = t;
-    }
-    return best;
-}
-
-/* The handles become the receiver's; the kernel will tell their values. */
-static void deliver_handles(int thread, const struct ref_handle *held, unsigned count) {
-    for (unsigned i = 0; i < count; i++) {
-        struct ref_handle *made = ref_handle_new(ref.threads[thread].process, held[i].object,
-                                                 held[i].rights & AX_RIGHT_ALL, 0);
-        made->to_thread = thread;
-        made->to_index = (int)i;
-    }
-}
-
-static bool begin(int caller, int thread) {
-    struct ref_call *call = &ref.threads[caller].call;
-    struct ref_thread *server = &ref.threads[thread];
-    if (call->handle_count > server->accept) {
-        ref_call_fail(caller, AX_ERR_ACCEPT);
-        return false;
-    }
-    deliver_handles(thread, call->handles, call->handle_count);
-    struct ref_object *endpoint = &ref.objects[ref.objects[call->session].of];
-    if (!call->redelivered)
-        call->order = endpoint->next_order++;
-    call->queued = false;
-    call->received = true;
-    call->holder = server->process;
-    call->server = thread;
-    server->serving = caller;
-    struct ref_handle *reply = ref_handle_new(server->process, -1 - caller, 0, 0);
-    reply->to_thread = thread;
-    reply->to_index = -1;
-    server->message = (struct ref_message){
-        .kind = AX_MESSAGE_CALL,
-        .flags = (uint16_t)((call->redelivered ? AX_MESSAGE_REDELIVERED : 0) |
-                            (call->interrupted ? AX_MESSAGE_INTERRUPTED : 0)),
-        .operation = call->operation,
-        .badge = ref.objects[call->session].badge,
-        .label = ref.threads[caller].label,
-        .sequence = call->sequence,
-        .word = call->word,
-        .handle_count = call->handle_count,
-        .has_reply = true,
-    };
-    server->fresh = true;
-    return true;
-}
-
-bool ref_receive(int endpoint, int thread) {
-    struct ref_thread *server = &ref.threads[thread];
-    struct ref_object *it = &ref.objects[endpoint];
-    for (;;) {
-        struct ref_process *process = &ref.processes[server->process];
-        if (process->interrupt_count > 0) {
-            int caller = process->interrupts[0];
-            forget_interrupt(caller);
-            server->message =
-                (struct ref_message){.kind = AX_MESSAGE_INTERRUPT,
-                                     .badge = ref.objects[ref.threads[caller].call.session].badge,
-                                     .sequence = ref.threads[caller].call.sequence,
-                                     .has_reply = true};
-            server->fresh = true;
-            return true;
-        }
-        if (it->closed_count > 0) {
-            int session = it->closed[0];
-            memmove(it->closed, it->closed + 1, sizeof(int) * (size_t)--it->closed_count);
-            ref.objects[session].state = REF_ANNOUNCED;
-            server->message =
-                (struct ref_message){.kind = AX_MESSAGE_CLOSE, .badge = ref.objects[session].badge};
-            server->fresh = true;
-            return true;
-        }
-        int caller = first_call(endpoint);
-        if (caller < 0)
-            return false;
-        if (begin(caller, thread))
-            return true;
-    }
-}
-
-void ref_deliver(int endpoint) {
-    struct ref_object *it = &ref.objects[endpoint];
-    if (it->delivering)
-        return; /* the delivery further up goes on with it */
-    for (bool again = true; again;) {
-        again = false;
-        for (int i = 0; i < it->receiver_count; i++) {
-            int thread = it->receivers[i];
-            const struct ref_process *process = &ref.processes[ref.threads[thread].process];
-            if (!process->open || (it->closed_count == 0 && first_call(endpoint) < 0 &&
-                                   process->interrupt_count == 0))
-                continue;
-            ref_leave(thread);
-            it->delivering = true;
-            bool delivered = ref_receive(endpoint, thread);
-            it->delivering = false;
-            if (delivered) {
-                ref_wake(thread, AX_OK);
-            } else {
-                memmove(it->receivers + 1, it->receivers,
-                        sizeof(int) * (size_t)it->receiver_count++);
-                it->receivers[0] = thread;
-            }
-            again = delivered;
-            break;
-        }
-    }
-}
-
 /* ---- Ends ------------------------------------------------------------------------------------ */
+
+static bool is_death_of_a_call(enum ax_cause cause) {
+    return cause == AX_CAUSE_FAULT || cause == AX_CAUSE_HUNG || cause == AX_CAUSE_BOUNCE;
+}
 
 void ref_end_thread(int thread) {
     struct ref_thread *it = &ref.threads[thread];
-    if (it->state == REF_GONE || it->state == REF_NONE)
+    if (!ref_is_live(thread))
         return;
-    struct ref_call *call = &it->call;
     enum ref_state state = it->state;
-    if (it->serving >= 0 && (ref.processes[it->process].cause == AX_CAUSE_FAULT ||
-                             ref.processes[it->process].cause == AX_CAUSE_HUNG))
+    if (it->serving >= 0 && is_death_of_a_call(ref.processes[it->process].cause))
         ref.threads[it->serving].call.deaths += ref.threads[it->serving].call.received;
     it->state = REF_GONE;
-    if (state == REF_RECEIVES)
-        ref_leave(thread);
     if (state == REF_CALLS) {
-        if (call->received)
-            forget_interrupt(thread); /* its server serves a dead caller on */
+        if (it->call.received)
+            ref_forget_interrupt(thread); /* its server serves a dead caller on */
         ref_call_clear(thread, false);
     }
     ref_unserve(thread);
@@ -490,35 +339,14 @@ void ref_end_thread(int thread) {
 
 void ref_end_process(int process, enum ax_cause cause) {
     struct ref_process *it = &ref.processes[process];
-    if (!it->open)
+    if (!it->exists || !it->open)
         return;
     it->open = false;
-    it->ending = true;
     it->cause = cause;
-    work_add(it->object);
+    ref_work_add(it->object);
 }
 
-static void give_back(int caller) {
-    struct ref_call *call = &ref.threads[caller].call;
-    ref_detach(caller, true);
-    call->received = true; /* it counts as open until it is queued or fails */
-    call->holder = PROCESSES - 1;
-    const struct ref_object *session = &ref.objects[call->session];
-    ax_result error = AX_OK;
-    if (call->deaths >= 2)
-        error = AX_ERR_FAULTED;
-    else if (session->state == REF_OVER || ref.objects[session->of].dead)
-        error = AX_ERR_PEER_CLOSED;
-    call->received = false;
-    if (error != AX_OK) {
-        ref_call_fail(caller, error);
-        return;
-    }
-    call->redelivered = true;
-    ref_queue(caller);
-}
-
-/* By endpoint, in the order first received. */
+/* The received call that goes back first: by endpoint, in the order first received. */
 static int first_held(int process) {
     int first = -1;
     for (int t = 0; t < THREADS; t++) {
@@ -540,7 +368,7 @@ static void process_work(int process) {
             ref_end_thread(t);
     }
     for (int first; (first = first_held(process)) >= 0;)
-        give_back(first);
+        ref_give_back(first, true);
     for (;;) { /* by their slots */
         struct ref_handle *first = NULL;
         for (int i = 0; i < HANDLES; i++) {
@@ -551,23 +379,28 @@ static void process_work(int process) {
         }
         if (first == NULL)
             break;
-        ref_handle_drop(process, first);
+        ref_handle_drop(first);
     }
-    it->ending = false;
-    ref_set_signals(it->object, 0, AX_SIGNAL_ENDED);
+    ref_set_signals(it->object, AX_SIGNAL_SUSPENDED, AX_SIGNAL_ENDED);
 }
 
+/* Nobody can receive from it any more. */
 static void endpoint_work(int endpoint) {
     int caller;
-    struct ref_object *it = &ref.objects[endpoint];
-    while ((caller = first_call(endpoint)) >= 0)
+    while ((caller = ref_first_call(endpoint)) >= 0)
         ref_call_fail(caller, AX_ERR_PEER_CLOSED);
-    while (it->receiver_count > 0) {
-        int thread = it->receivers[0];
-        ref_leave(thread);
-        ref_wake(thread, AX_ERR_PEER_CLOSED);
+    for (;;) {
+        int first = -1;
+        for (int t = 0; t < THREADS; t++) {
+            const struct ref_thread *it = &ref.threads[t];
+            if (it->state == REF_RECEIVES && it->endpoint == endpoint &&
+                (first < 0 || it->waits_since < ref.threads[first].waits_since))
+                first = t;
+        }
+        if (first < 0)
+            break;
+        ref_wake(first, AX_ERR_PEER_CLOSED);
     }
-    it->closed_count = 0;
     for (int s = 0; s < ref.object_count; s++) {
         struct ref_object *session = &ref.objects[s];
         if (session->type != AX_TYPE_SESSION || session->of != endpoint ||
@@ -576,6 +409,7 @@ static void endpoint_work(int endpoint) {
         session->state = REF_OVER;
         ref_set_signals(s, 0, AX_SIGNAL_PEER_CLOSED);
     }
+    ref_binding_remove_all(endpoint);
 }
 
 void ref_settle(void) {

@@ -2,8 +2,8 @@
 /*
  * What the kernel should do, written from what include/abi/call.h promises and without regard to
  * speed: arrays, searches, and everything that can be derived derived anew. It knows processes,
- * threads, handles, endpoints, sessions, calls, events, futexes, pages and priorities; not time
- * slices, accounts (the census compares these) and where handles are put.
+ * accounts, threads, handles, endpoints, sessions, calls, loans, events, timers, bindings, pages,
+ * futexes and priorities; not time slices, queues, devices and how much each thing costs.
  */
 #pragma once
 
@@ -11,11 +11,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PROCESSES 10
-#define THREADS   24
-#define HANDLES   96
-#define OBJECTS   256
-#define PAGES     4 /* private pages a process has, and then as many shared ones */
+#define PROCESSES    12
+#define THREADS      28
+#define HANDLES      128
+#define OBJECTS      640
+#define PAGES        12 /* places for pages that a process has, from PAGE_AT(0) on */
+#define MEMORY_PAGES 6  /* of a memory object */
+#define FRAMES       224
+#define MAPS         24 /* mapped loans */
+
+#define PAGE_AT(page) (UINT64_C(0x10000000) + (uint64_t)(page)*AX_PAGE_SIZE)
 
 #define REF_BLOCKED (INT64_MIN + 16) /* as the driver's */
 #define REF_ENDED   (INT64_MIN + 17)
@@ -33,42 +38,73 @@ enum ref_session { REF_OPEN, REF_CLOSED, REF_ANNOUNCED, REF_OVER };
 struct ref_object {
     enum ax_type type;
     void *core; /* the kernel's object, for comparing */
+    int account;
     uint32_t signals;
-    int of;         /* process or thread: its index; session: its endpoint */
+    int of;    /* process or thread: its index; session: its endpoint; account: its parent */
+    bool kept; /* somebody outside the world holds a handle */
+
     uint64_t badge; /* session */
     enum ref_session state;
-    bool delivering;     /* endpoint */
-    bool kept;           /* somebody outside the world holds a handle */
-    bool dead;           /* endpoint */
-    int closed[OBJECTS]; /* endpoint: sessions to announce, in order */
-    int closed_count;
-    int receivers[THREADS]; /* endpoint: threads that wait, in order */
-    int receiver_count;
+    bool delivered; /* session: somebody has received a handle of it */
+    uint64_t closed_at;
+
+    bool delivering, dead; /* endpoint */
+    int instance;          /* endpoint: the process that received from it last */
     uint64_t next_order;
+
+    int bound_to; /* event, timer: an endpoint, or -1 */
+    uint32_t bound_mask;
+    uint64_t cookie, bound_at, ready_at; /* ready_at 0: nothing to tell */
+    bool renewed;
+    uint64_t deadline; /* timer */
+
+    unsigned page_count; /* memory */
+    int frames[MEMORY_PAGES];
+    uint64_t limit_objects; /* account */
+    bool has_parts;         /* some of it has gone to other accounts, and may come back */
 };
 
 enum ref_state { REF_NONE, REF_RUNS, REF_CALLS, REF_RECEIVES, REF_WAITS, REF_FUTEX, REF_GONE };
+
+struct ref_loan {
+    uint64_t address, size;
+    uint8_t access;
+};
 
 struct ref_message {
     uint8_t kind;
     uint16_t flags;
     uint64_t operation, badge, label, sequence;
-    uint64_t word;
-    unsigned handle_count;
+    int caller; /* the object of the process that the id names, or -1 */
+    unsigned word_count, handle_count, loan_count;
+    uint64_t words[AX_MESSAGE_WORDS];
+    struct ref_loan loans[AX_MESSAGE_LOANS];
+    uint32_t inline_bytes;
     bool has_reply;
 };
 
 struct ref_call {
     bool queued, received;
-    bool redelivered, interrupted, forwarded;
+    bool redelivered, retried, interrupted, forwarded;
     int session, holder, server; /* server -1: parked */
-    unsigned deaths, handle_count, accept;
-    struct ref_handle handles[2]; /* object, rights (with MOVE), value: the caller's */
-    uint64_t operation, word, sequence, order;
+    unsigned deaths, accept;
+    struct ref_message message;                    /* as it was sent */
+    struct ref_handle handles[AX_MESSAGE_HANDLES]; /* object, rights (with MOVE), caller's value */
+    uint64_t order;
+};
+
+struct ref_wait {
+    int object;
+    uint32_t mask, seen;
+};
+
+struct ref_futex_key {
+    int object; /* of the process or the shared memory */
+    uint64_t place;
 };
 
 struct ref_thread {
-    enum ref_state state;
+    enum ref_state state, before; /* before: at the last comparison */
     int process;
     void *core;
     uint64_t label;
@@ -78,39 +114,62 @@ struct ref_thread {
     bool has_result; /* it made a call that came back */
     int serving;     /* the calling thread, or -1 */
     int endpoint;    /* of which it is a member, or -1 */
-    unsigned accept;
-    int object; /* it waits for, with mask */
-    uint32_t mask;
-    int futex_process, futex_page; /* process -1: shared */
+    unsigned accept; /* what it receives with */
+    uint64_t buffer;
+    uint32_t buffer_bytes;
+    bool waits_for_many, tells_seen;
+    unsigned wait_count;
+    struct ref_wait waits[3];
+    struct ref_futex_key futex;
+    uint32_t futex_bits;
     uint64_t waits_since, deadline;
     struct ref_call call;
-    struct ref_message message;
-    bool fresh; /* `message` was delivered since the last comparison */
+    struct ref_message message; /* the last it got */
+    bool fresh;                 /* since the last comparison */
+};
+
+struct ref_page {
+    bool is_mapped, is_private;
+    uint32_t prot, allowed;
+    int memory;     /* object, or -1 */
+    unsigned index; /* which page of it */
+    int frame;      /* private: its own, or -1 */
 };
 
 struct ref_process {
-    bool exists, open, ending;
+    bool exists, open, is_released;
     void *core;
     int object;
-    unsigned cause;
+    enum ax_cause cause;
+    unsigned suspended;
     uint64_t next_sequence;
     struct ref_handle handles[HANDLES];
-    bool mapped[PAGES];
-    uint32_t pages[PAGES];
+    int handle_end; /* none from here on was ever used */
+    struct ref_page pages[PAGES];
     int interrupts[THREADS]; /* callers of received calls to be told of, in order */
     int interrupt_count;
+};
+
+/* A loan that a server has mapped. */
+struct ref_map {
+    bool used, is_writable;
+    int process, caller;
+    uint64_t address;
+    unsigned count;
+    int frames[3];
 };
 
 struct reference {
     struct ref_process processes[PROCESSES];
     struct ref_thread threads[THREADS];
-    struct ref_object objects[OBJECTS];
-    int object_count;
-    uint32_t shared[PAGES];
+    struct ref_map maps[MAPS];
     int work[OBJECTS]; /* objects (processes that end, endpoints that died) in order */
     int work_count;
     uint64_t clock;     /* counts waits, orders */
     bool unpredictable; /* the universe is too small for what is going on: stop here */
+    int object_count;
+    struct ref_object objects[OBJECTS];
+    unsigned char frames[FRAMES][AX_PAGE_SIZE];
 };
 
 extern struct reference ref;
@@ -118,57 +177,109 @@ extern struct reference ref;
 /* ---- Building the world ---------------------------------------------------------------------- */
 
 void ref_reset(void);
-int ref_object_new(enum ax_type type, void *core, int of);
-int ref_process_new(void *core);
+int ref_object_new(enum ax_type type, void *core, int of, int account);
+int ref_process_new(void *core, int account);
 int ref_thread_new(int process, void *core, int base, uint64_t label);
 struct ref_handle *ref_handle_new(int process, int object, uint32_t rights, ax_handle value);
 struct ref_handle *ref_handle_find(int process, ax_handle value);
 unsigned ref_handle_count(int object);
-/* The same of all objects, found in one go. */
-void ref_handle_counts(unsigned counts[OBJECTS]);
-/* A handle with these rights went; what follows from it does too. */
-void ref_handle_lost(int object, uint32_t rights);
+int ref_account_of(int process);
+bool ref_is_live(int thread);
+bool ref_is_blocked(int thread);
+bool ref_is_waited_for(int object);
+int ref_object_of_thread(int thread);
+bool ref_is_over(int session);
 
 /* ---- What a thread does: each answers the result, REF_BLOCKED or REF_ENDED --------------------
+ * Calls that make a handle answer AX_OK, and whose table it goes to; their caller makes it.
  */
 
 struct ref_send {
-    ax_handle session;
-    uint64_t operation, word;
-    unsigned handle_count, accept;
-    ax_handle handles[2];
-    uint32_t rights[2];
-    uint64_t deadline; /* UINT64_MAX: never; 0: passed */
+    ax_handle target, id_process, endpoint;
+    uint64_t id_sequence;
+    struct ref_message message;
+    ax_handle handles[AX_MESSAGE_HANDLES];
+    uint32_t rights[AX_MESSAGE_HANDLES];
+    unsigned accept;
+    uint64_t deadline, buffer, data; /* deadline: AX_TIME_NEVER, 0 (passed), or to come */
+    uint32_t buffer_bytes, data_bytes;
+    unsigned change_count;
+    struct ax_signal_change changes[2];
 };
 ax_result ref_call(int thread, const struct ref_send *send);
-/* Answer (reply 0: none; status and handles in `send`), then receive (endpoint 0: not). */
-ax_result ref_reply_receive(int thread, ax_handle reply, const struct ref_send *send,
-                            ax_handle endpoint);
+/* Answer (target 0: none), then receive (endpoint 0: not). */
+ax_result ref_reply_receive(int thread, const struct ref_send *send);
 ax_result ref_forward(int thread, ax_handle reply, ax_handle session);
 ax_result ref_serve(int thread, ax_handle reply);
+ax_result ref_reply_fault(int thread, ax_handle reply, uint64_t loan, uint64_t offset);
+ax_result ref_loan_copy(int thread, ax_handle reply, uint64_t loan, uint64_t offset,
+                        uint64_t address, uint64_t size, bool to_lender);
+/* AX_OK: *map is to be given its address. */
+ax_result ref_loan_map(int thread, ax_handle reply, uint64_t loan, uint64_t offset, uint64_t size,
+                       struct ref_map **map);
+
+ax_result ref_place(int thread, uint64_t place, int *process);
 ax_result ref_close(int thread, ax_handle handle);
-/* The handle it makes is entered by the caller, who knows its value. */
-ax_result ref_transfer(int thread, ax_handle handle, ax_handle to, bool move, uint32_t rights,
-                       struct ref_handle *granted, int *to_process);
-ax_result ref_session_create(int thread, ax_handle endpoint, uint64_t badge, int *endpoint_index);
+/* AX_OK: the source is *handle, of *from; a move is the caller's to finish with ref_handle_drop. */
+ax_result ref_transfer(int thread, ax_handle source, uint64_t handle, uint64_t place,
+                       uint32_t flags, struct ref_handle **found, int *to);
+void ref_handle_drop(struct ref_handle *handle);
+
+ax_result ref_session_create(int thread, ax_handle endpoint, uint64_t badge, uint64_t place,
+                             int *endpoint_index, int *process);
 ax_result ref_session_retire(int thread, ax_handle endpoint, uint64_t badge, bool end);
 ax_result ref_session_signal(int thread, ax_handle endpoint, uint64_t badge, uint32_t clear,
                              uint32_t set);
 ax_result ref_session_identify(int thread, ax_handle endpoint, ax_handle handle, uint64_t *badge);
-ax_result ref_signal(int thread, ax_handle event, uint32_t clear, uint32_t set);
-ax_result ref_wait(int thread, ax_handle object, uint32_t mask, uint64_t deadline);
+ax_result ref_endpoint_list(int thread, ax_handle endpoint, enum ax_list_kind kind, uint64_t cursor,
+                            struct ax_session_info *infos);
+ax_result ref_endpoint_bind(int thread, ax_handle endpoint, ax_handle object, uint32_t mask,
+                            uint64_t cookie);
+
+ax_result ref_signal(int thread, ax_handle object, uint32_t clear, uint32_t set);
+ax_result ref_timer_set(int thread, ax_handle timer, uint64_t deadline, bool passed);
+ax_result ref_wait(int thread, const struct ax_wait_item *items, unsigned count, bool many,
+                   uint64_t deadline);
+
 ax_result ref_interrupt(int thread, ax_handle target);
 ax_result ref_take(int thread);
-ax_result ref_priority(int thread, int base);
+ax_result ref_priority(int thread, ax_handle target, int base);
+ax_result ref_thread_create(int thread, ax_handle process, uint64_t place, int *in, int *to);
+ax_result ref_thread_exit(int thread, uint64_t clear_address);
+ax_result ref_process_create(int thread, ax_handle account, uint64_t place, int *payer, int *to);
 ax_result ref_process_end(int thread, ax_handle process, enum ax_cause cause);
-ax_result ref_thread_exit(int thread);
-void ref_fault(int thread); /* a fault that nobody handles */
-/* The child's process; its thread is made by the caller. */
-ax_result ref_clone(int thread, int child);
-ax_result ref_futex_wait(int thread, int page, uint32_t value, uint64_t deadline);
-ax_result ref_futex_wake(int thread, int page, int count);
-/* The deadline of a blocked thread passes. */
+ax_result ref_process_control(int thread, ax_handle process, enum ax_process_op op, uint64_t label);
+ax_result ref_process_thread(int thread, ax_handle process, int of, uint64_t place,
+                             uint32_t *rights, int *to);
+ax_result ref_clone(int thread, uint64_t place, int *to);
+void ref_clone_fill(int thread, int child);
+/* A fault that nobody handles, or a bounce. */
+void ref_fault(int thread, enum ax_cause cause);
+ax_result ref_account(int thread, ax_handle handle, int *account);
+void ref_account_refuse(int account);
+
+ax_result ref_memory_map(int thread, ax_handle process, ax_handle memory,
+                         const struct ax_map_request *request);
+ax_result ref_memory_unmap(int thread, ax_handle process, uint64_t address, unsigned count);
+ax_result ref_memory_protect(int thread, ax_handle process, int page, unsigned count,
+                             uint32_t prot);
+ax_result ref_memory_resize(int thread, ax_handle memory, unsigned count);
+ax_result ref_process_copy(int thread, ax_handle process, uint64_t address, uint64_t own,
+                           uint64_t size, bool writes);
+ax_result ref_futex_wait(int thread, uint64_t address, uint32_t value, uint32_t bits,
+                         uint64_t deadline);
+ax_result ref_futex_wake(int thread, uint64_t address, unsigned count, uint32_t bits);
+ax_result ref_futex_requeue(int thread, uint64_t address, unsigned wake, uint64_t target,
+                            unsigned move, uint32_t value);
+/* The byte at an address, for an access by the process itself; NULL: it faults. */
+unsigned char *ref_byte(int process, uint64_t address, uint32_t access);
+
+/* The same, for looking only: nothing is made present. */
+const unsigned char *ref_peek(int process, uint64_t address, uint32_t access);
+
+/* The deadline of a blocked thread passes, or a timer's. */
 void ref_timeout(int thread);
+void ref_timer_fire(int timer);
 
 /* Queued work, as the kernel does it after each entry. */
 void ref_settle(void);

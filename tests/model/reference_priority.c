@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Inherited priorities of the reference: put back to their own, then raised until nothing changes.
- */
-#include "reference.h"
+/* Who inherits what. */
+#include "reference_private.h"
+
+static bool has_receiver(int endpoint) {
+    for (int t = 0; t < THREADS; t++) {
+        if (ref.threads[t].state == REF_RECEIVES && ref.threads[t].endpoint == endpoint)
+            return true;
+    }
+    return false;
+}
 
 static int inherited(int thread) {
     const struct ref_thread *it = &ref.threads[thread];
@@ -10,7 +17,7 @@ static int inherited(int thread) {
         ref.threads[it->serving].call.server == thread &&
         ref.threads[it->serving].priority > priority)
         priority = ref.threads[it->serving].priority;
-    if (it->endpoint < 0 || ref.objects[it->endpoint].receiver_count > 0)
+    if (it->endpoint < 0 || has_receiver(it->endpoint))
         return priority;
     uint64_t oldest = UINT64_MAX;
     int of_oldest = 0, of_fresh = 0; /* of those delivered before only the first is looked at */
@@ -18,9 +25,10 @@ static int inherited(int thread) {
         const struct ref_call *call = &ref.threads[t].call;
         if (!call->queued || ref.objects[call->session].of != it->endpoint)
             continue;
-        if (!call->redelivered && ref.threads[t].priority > of_fresh)
+        bool was_received = call->redelivered || call->retried;
+        if (!was_received && ref.threads[t].priority > of_fresh)
             of_fresh = ref.threads[t].priority;
-        if (call->redelivered && call->order < oldest) {
+        if (was_received && call->order < oldest) {
             oldest = call->order;
             of_oldest = ref.threads[t].priority;
         }
@@ -35,7 +43,7 @@ void ref_priorities(void) {
     for (bool again = true; again;) {
         again = false;
         for (int t = 0; t < THREADS; t++) {
-            if (ref.threads[t].state == REF_NONE || ref.threads[t].state == REF_GONE)
+            if (!ref_is_live(t))
                 continue;
             int priority = inherited(t);
             again |= priority != ref.threads[t].priority;

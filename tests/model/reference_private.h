@@ -4,15 +4,38 @@
 
 #include "reference.h"
 
-/* A handle goes; what follows from it (closes, dropped calls, dead endpoints) does too. */
-void ref_handle_drop(int process, struct ref_handle *handle);
+#define TRY_REF(expression)                  \
+    do {                                     \
+        ax_result try_result = (expression); \
+        if (try_result != AX_OK)             \
+            return try_result;               \
+    } while (0)
+
+/* A handle of the thread's process, with these rights. */
+ax_result ref_look(int thread, ax_handle value, enum ax_type type, uint32_t rights,
+                   struct ref_handle **found);
+/* The process that a handle names, or the thread's own (0). */
+ax_result ref_look_process(int thread, ax_handle value, uint32_t rights, int *process);
+/* The caller of a received call by its reply handle, dead or not. */
+ax_result ref_look_reply(int thread, ax_handle value, int *caller);
+
+/* What follows from a handle with these rights being gone. */
+void ref_handle_lost(int object, uint32_t rights);
+
+void ref_work_add(int object);
+void ref_block(int thread, enum ref_state state, uint64_t deadline);
+void ref_wake(int thread, ax_result result);
+void ref_set_signals(int object, uint32_t clear, uint32_t set);
+void ref_end_process(int process, enum ax_cause cause);
+void ref_end_thread(int thread);
 
 void ref_check_closed(int session);
+unsigned ref_open_calls(int session);
+/* Gives what is there to threads that wait for it. */
 void ref_deliver(int endpoint);
 /* Takes what is there for a thread that receives; false: nothing. */
 bool ref_receive(int endpoint, int thread);
-
-void ref_wake(int thread, ax_result result);
+int ref_first_call(int endpoint);
 void ref_queue(int caller);
 /* The record is emptied; `move`: handles marked so leave the caller's table. */
 void ref_call_clear(int caller, bool move);
@@ -21,8 +44,22 @@ void ref_call_fail(int caller, ax_result error);
 void ref_call_ask_early(int caller, ax_result error);
 /* A received call is in its holder's hands no more; `handle`: its reply handle goes as well. */
 void ref_detach(int caller, bool handle);
+/* It was taken from its holder: it goes back to the endpoint. */
+void ref_give_back(int caller, bool died);
+void ref_forget_interrupt(int caller);
 void ref_unserve(int thread);
-void ref_set_signals(int object, uint32_t clear, uint32_t set);
-void ref_end_process(int process, enum ax_cause cause);
-void ref_end_thread(int thread);
-void ref_leave(int thread);
+void ref_deliver_handles(int thread, const struct ref_handle *held, unsigned count);
+
+bool ref_binding_take(int endpoint, int thread);
+bool ref_binding_is_ready(int endpoint);
+void ref_binding_renew(int endpoint);
+void ref_binding_remove_all(int endpoint);
+
+/* A frame of an address; -1: it is bad. */
+int ref_resolve(int process, uint64_t address, uint32_t access, bool force);
+/* Answers bytes copied, or ADDRESS if none; *side: 1, the destination's fault, 0: the source's. */
+ax_result ref_copy(int to, uint64_t to_address, int from, uint64_t from_address, uint64_t size,
+                   bool force, int *side);
+void ref_unmap_loans(int process, int caller);
+void ref_clone_pages(int from, int to);
+void ref_clear_word(int process, uint64_t address);
