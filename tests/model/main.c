@@ -33,6 +33,12 @@ static const unsigned weights[OP_KINDS] = {
 #undef X
 };
 
+static struct {
+    uint64_t calls, seed;
+    unsigned cpus;
+    bool slow_ipc, shrinks, tells_answers;
+} options = {.calls = 1100000, .shrinks = true};
+
 static void episode_draw(struct episode *episode, uint64_t seed) {
     struct random random;
     unsigned total = 0;
@@ -40,8 +46,8 @@ static void episode_draw(struct episode *episode, uint64_t seed) {
     for (unsigned kind = 0; kind < OP_KINDS; kind++)
         total += weights[kind];
     episode->seed = seed;
-    episode->cpus = 1 + (unsigned)(seed / 64 % 4);
-    episode->slow_ipc = seed % 2 == 1;
+    episode->cpus = options.cpus != 0 ? options.cpus : 1 + (unsigned)(seed / 64 % 4);
+    episode->slow_ipc = options.slow_ipc || seed % 2 == 1;
     episode->count = EPISODE;
     for (unsigned i = 0; i < EPISODE; i++) {
         uint64_t left = random_below(&random, total);
@@ -60,15 +66,15 @@ static void episode_draw(struct episode *episode, uint64_t seed) {
     }
 }
 
-static unsigned episode_play(const struct episode *episode) {
+static void episode_play(const struct episode *episode) {
     world_start(episode->cpus, episode->slow_ipc);
     if (world_is_verbose)
         world_print();
     for (unsigned i = 0; i < episode->count; i++) {
         if (!world_step(&episode->ops[i]))
-            return i + 1;
+            break;
     }
-    return episode->count;
+    world_end();
 }
 
 /* ---- Shrinking ------------------------------------------------------------------------------- */
@@ -83,7 +89,7 @@ static bool episode_fails(const struct episode *episode, bool aloud) {
             _exit(0);
         world_is_verbose = aloud;
         alarm(20);
-        (void)episode_play(episode);
+        episode_play(episode);
         fflush(stdout);
         _exit(0);
     }
@@ -118,14 +124,14 @@ static void episode_report(uint64_t seed) {
     printf("seed %llu fails; looking for the shortest sequence that does\n",
            (unsigned long long)seed);
     episode_shrink(&episode);
-    printf("%u operations on %u CPUs, short path %s (repeat: model_random --seed %llu):\n",
-           episode.count, episode.cpus, episode.slow_ipc ? "off" : "on", (unsigned long long)seed);
+    printf(
+        "%u operations on %u CPUs, short path %s (repeat: model_random --seed %llu --cpus %u%s):\n",
+        episode.count, episode.cpus, episode.slow_ipc ? "off" : "on", (unsigned long long)seed,
+        episode.cpus, episode.slow_ipc ? " --slow-ipc" : "");
     (void)episode_fails(&episode, true);
 }
 
 /* ---- The run --------------------------------------------------------------------------------- */
-
-static bool tells_answers;
 
 struct progress {
     uint64_t seed, calls, episodes;
@@ -140,11 +146,11 @@ static bool run(struct progress *progress, uint64_t calls) {
         for (; progress->calls < calls; progress->seed++) {
             episode_draw(&episode, progress->seed);
             alarm(20); /* an episode takes a hundredth of a second */
-            (void)episode_play(&episode);
+            episode_play(&episode);
             progress->calls = world_call_count;
             progress->episodes++;
         }
-        if (tells_answers)
+        if (options.tells_answers)
             world_print_answers();
         fflush(stdout);
         _exit(0);
@@ -165,44 +171,53 @@ static double now(void) {
 
 static void usage(void) {
     printf(
-        "Usage: model_random [--seed N] [--calls N]\n"
+        "Usage: model_random [--seed N] [--calls N] [--cpus N] [--slow-ipc] [--answers]\n"
+        "                    [--no-shrink]\n"
         "\n"
         "Plays random sequences of kernel calls on the kernel and on a reference, and compares.\n"
-        "  --seed N   just the sequence of that seed, printed as it goes\n"
-        "  --calls N  about so many calls in all (default 1100000)\n"
-        "  --answers  tells how often each call answered what\n"
+        "  --seed N     the sequence of that seed alone, printed as it goes\n"
+        "  --calls N    about so many calls in all (default 1100000)\n"
+        "  --cpus N     on so many CPUs (default: 1 to 4 by the seed)\n"
+        "  --slow-ipc   the short path off in all (default: in every second)\n"
+        "  --answers    tells how often each call answered what\n"
         "  --no-shrink  a sequence that fails is not made shorter and printed\n"
         "Environment: AX_QUICK=1: a short run. Exit status: 0, or 1 if one failed.\n");
 }
 
-int main(int argc, char **argv) {
-    (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    uint64_t calls = getenv("AX_QUICK") != NULL ? 60000 : 1100000;
-    uint64_t seed = 0;
-    bool shrink = true;
+static bool options_read(int argc, char **argv) {
+    if (getenv("AX_QUICK") != NULL)
+        options.calls = 60000;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
-            seed = strtoull(argv[++i], NULL, 0);
-        } else if (strcmp(argv[i], "--calls") == 0 && i + 1 < argc) {
-            calls = strtoull(argv[++i], NULL, 0);
-        } else if (strcmp(argv[i], "--no-shrink") == 0) {
-            shrink = false;
-        } else if (strcmp(argv[i], "--answers") == 0) {
-            tells_answers = true;
-        } else {
-            usage();
-            return strcmp(argv[i], "--help") == 0 ? 0 : 2;
-        }
+        bool has_value = i + 1 < argc;
+        if (strcmp(argv[i], "--slow-ipc") == 0)
+            options.slow_ipc = true;
+        else if (strcmp(argv[i], "--answers") == 0)
+            options.tells_answers = true;
+        else if (strcmp(argv[i], "--no-shrink") == 0)
+            options.shrinks = false;
+        else if (strcmp(argv[i], "--seed") == 0 && has_value)
+            options.seed = strtoull(argv[++i], NULL, 0);
+        else if (strcmp(argv[i], "--calls") == 0 && has_value)
+            options.calls = strtoull(argv[++i], NULL, 0);
+        else if (strcmp(argv[i], "--cpus") == 0 && has_value)
+            options.cpus = (unsigned)strtoul(argv[++i], NULL, 0);
+        else
+            return false;
     }
-    if (seed != 0) {
-        static struct episode episode;
-        episode_draw(&episode, seed);
-        if (episode_fails(&episode, false)) {
-            episode_report(seed);
-            return 1;
-        }
-        return episode_fails(&episode, true);
+    return options.cpus <= 64;
+}
+
+static int run_one(void) {
+    static struct episode episode;
+    episode_draw(&episode, options.seed);
+    if (episode_fails(&episode, false)) {
+        episode_report(options.seed);
+        return 1;
     }
+    return episode_fails(&episode, true);
+}
+
+static int run_all(void) {
     struct progress *progress =
         mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (progress == MAP_FAILED) {
@@ -211,10 +226,10 @@ int main(int argc, char **argv) {
     }
     *progress = (struct progress){.seed = 1};
     double start = now();
-    bool fine = run(progress, calls);
+    bool fine = run(progress, options.calls);
     double seconds = now() - start;
     if (!fine) {
-        if (shrink)
+        if (options.shrinks)
             episode_report(progress->seed);
         printf("the sequence of seed %llu fails\n", (unsigned long long)progress->seed);
         return 1;
@@ -224,4 +239,13 @@ int main(int argc, char **argv) {
            (unsigned long long)progress->calls, (double)progress->calls / seconds);
     printf("%llu passed, 0 failed\n", (unsigned long long)progress->episodes);
     return 0;
+}
+
+int main(int argc, char **argv) {
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    if (!options_read(argc, argv)) {
+        usage();
+        return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
+    }
+    return options.seed != 0 ? run_one() : run_all();
 }

@@ -4,7 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint64_t deadlines; /* each is another one, so that never two are due at a time */
+#include "account.h"
+#include "handle.h"
+
+static struct account unused; /* the root account before anything was made */
+static uint64_t deadlines;    /* each is another one, so that never two are due at a time */
 
 /* ---- The first moment ------------------------------------------------------------------------ */
 
@@ -29,6 +33,7 @@ void world_start(unsigned cpus, bool slow_ipc) {
         driver_start(&config);
         ref_reset();
         deadlines = 0;
+        unused = *kernel->root_account;
         world_populate();
         first = driver_snapshot();
         first_reference = ref;
@@ -36,6 +41,39 @@ void world_start(unsigned cpus, bool slow_ipc) {
         first_deadlines = deadlines;
     }
     kernel->fast_ipc = !slow_ipc;
+}
+
+/* ---- The last -------------------------------------------------------------------------------- */
+
+static void end_processes(void) {
+    struct object *object;
+    kernel_lock();
+    list_for_each (object, &kernel->objects, all) {
+        struct process *process = container_of(object, struct process, object);
+        if (object->type == AX_TYPE_PROCESS && !process->is_root)
+            process_end(process, AX_CAUSE_KILLED, AX_FAULT_NONE, 0, 0);
+    }
+    kernel_unlock();
+    driver_settle();
+}
+
+void world_end(void) {
+    struct process *supervisor = ref.processes[SUPERVISOR].core;
+    end_processes();
+    kernel_lock();
+    ax_result result = handle_close(driver_root(), driver_process_handle(supervisor));
+    kernel_unlock();
+    driver_settle();
+    const struct account *root = kernel->root_account;
+    if (result != AX_OK || root->used_bytes != unused.used_bytes ||
+        root->used_objects != unused.used_objects || root->limit_bytes != unused.limit_bytes ||
+        root->limit_objects != unused.limit_objects)
+        driver_fail(
+            "after all: %llu bytes of %llu, %llu objects are in use; not %llu of %llu, %llu",
+            (unsigned long long)root->used_bytes, (unsigned long long)root->limit_bytes,
+            (unsigned long long)root->used_objects, (unsigned long long)unused.used_bytes,
+            (unsigned long long)unused.limit_bytes, (unsigned long long)unused.used_objects);
+    driver_check_invariants();
 }
 
 /* ---- Choices --------------------------------------------------------------------------------- */

@@ -266,6 +266,8 @@ static void op_account(int t, const struct op *op) {
     int parent = 0, to = 0, child = -1;
     bool has =
         ref_account(t, from, &parent) == AX_OK && account_has(parent, bytes + cost, objects + 1);
+    if (!has)
+        world_fail_after(0); /* what is refused is tried again, and may end otherwise */
     ax_result result = CALL_OF(t, ACCOUNT_CREATE, from, bytes, objects, place);
     ax_result predicted = PREDICT(result, ref_process_create(t, from, place, &parent, &to));
     if (predicted == AX_OK && !has) {
