@@ -131,8 +131,8 @@ void sched_give_way(struct thread *thread) {
 
 void sched_switch_to(struct thread *thread) {
     struct cpu *cpu = cpu_this();
-    ASSERT(thread->state == THREAD_BLOCKED && !thread->on_cpu);
-    if (!may_run_on(thread, cpu) || is_held_back(thread) || cpu->next != NULL) {
+    ASSERT(thread->state == THREAD_BLOCKED);
+    if (thread->on_cpu || !may_run_on(thread, cpu) || is_held_back(thread) || cpu->next != NULL) {
         sched_ready(thread);
         return;
     }

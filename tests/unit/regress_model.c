@@ -29,9 +29,36 @@ START_TEST(a_debugger_cannot_read_what_it_has_no_access_to_itself) {
 }
 END_TEST
 
+static void must_call(struct thread *thread, ax_handle session, ax_handle handle) {
+    struct ax_ipc *ipc = &thread->page->ipc;
+    ipc->deadline_ns = AX_TIME_NEVER;
+    ipc->message.handle_count = handle != 0;
+    ipc->message.handles[0] = (struct ax_message_handle){handle, AX_RIGHT_ALL};
+    expect(kcall(thread, AX_CALL_CALL, session), DRIVER_BLOCKED);
+}
+
+START_TEST(a_receiver_of_many_calls_that_it_does_not_accept_gets_the_one_it_does) {
+    struct thread *callers[70];
+    ax_handle endpoint = make(world.one, AX_TYPE_ENDPOINT);
+    ax_handle event = make(world.one, AX_TYPE_EVENT);
+    ax_result session = kcall(world.one, AX_CALL_SESSION_CREATE, endpoint, 1, 0, AX_PLACE_ANY);
+    for (unsigned i = 0; i < 70; i++) {
+        callers[i] = driver_thread(world.process);
+        must_call(callers[i], (ax_handle)session, i < 69 ? event : 0);
+    }
+    world.one->page->ipc.receive_deadline_ns = AX_TIME_NEVER;
+    (void)kcall(world.one, AX_CALL_REPLY_RECEIVE, 0, endpoint);
+    expect(driver_answer(world.one), AX_OK);
+    for (unsigned i = 0; i < 69; i++)
+        expect(driver_answer(callers[i]), AX_ERR_ACCEPT);
+    expect(driver_answer(callers[69]), DRIVER_BLOCKED);
+}
+END_TEST
+
 TCase *regress_model_tests(void) {
     TCase *tcase = world_case("regress_model");
     tcase_add_test(tcase, a_wait_goes_on_when_a_binding_took_the_bits);
+    tcase_add_test(tcase, a_receiver_of_many_calls_that_it_does_not_accept_gets_the_one_it_does);
     tcase_add_test(tcase, a_debugger_cannot_read_what_it_has_no_access_to_itself);
     return tcase;
 }
