@@ -44,7 +44,7 @@ const struct scenario scenarios[] = {
         .about = "parked calls, answered in any order, dropped, taken up again",
         .cpus = 1,
         .two_servers = true,
-        .client = {{CALL(PLAIN)}, {CALL(PLAIN), CALL(PLAIN)}},
+        .client = {{CALL(PLAIN)}, {CALL(PLAIN)}},
         .server = MAY_PARK | MAY_DROP | MAY_SERVE | MAY_FAULT,
         .disturb = BIT(KILL_S1) | BIT(HANG_S2),
         .disturb_count = 1,
@@ -66,7 +66,7 @@ const struct scenario scenarios[] = {
         .client = {{CALL(FORWARD)}, {SOON(FORWARD)}},
         .server = MAY_PARK | MAY_FAULT,
         .disturb = BIT(KILL_S1) | BIT(INTERRUPT_C1),
-        .disturb_count = 2,
+        .disturb_count = 1,
     },
     {
         .name = "close",
@@ -81,7 +81,6 @@ const struct scenario scenarios[] = {
     {
         .name = "poison",
         .about = "a call that its servers die of",
-        .cut = true,
         .cpus = 1,
         .client = {{CALL(POISON), CALL(PLAIN)}, {CALL(PLAIN), SOON(PLAIN)}},
         .server = MAY_PARK,
@@ -152,7 +151,7 @@ const struct scenario scenarios[] = {
         .client = {{SOON(HOLD), CALL(PLAIN)}, {CALL(PLAIN), SOON(HOLD)}},
         .server = MAY_PARK | MAY_EXIT,
         .disturb = BIT(HANG_S1) | BIT(KILL_C1) | BIT(INTERRUPT_C1),
-        .disturb_count = 2,
+        .disturb_count = 1,
     },
     {
         .name = "lend",
@@ -161,7 +160,7 @@ const struct scenario scenarios[] = {
         .two_servers = true,
         .lends = true,
         .client = {{CALL(LEND)}, {CALL(LEND)}},
-        .server = MAY_PARK | MAY_FAULT,
+        .server = MAY_PARK,
         .disturb = BIT(KILL_S1) | BIT(KILL_C1) | BIT(INTERRUPT_C1),
         .disturb_count = 1,
     },

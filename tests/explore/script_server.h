@@ -10,3 +10,5 @@
 
 bool job_is_wanted(const struct job *job);
 void deaths_count(unsigned who);
+/* What came of receiving. */
+void receive_absorb(unsigned who, ax_result result);

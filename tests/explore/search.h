@@ -14,3 +14,5 @@ void search(const struct scenario *scenario, uint64_t limit, struct figures *fig
 
 /* The steps that lead to where the exploration is, to the standard error stream. */
 void path_print(void);
+
+void step_print(const struct step *step);
