@@ -273,6 +273,39 @@ START_TEST(calls_are_counted) {
 }
 END_TEST
 
+START_TEST(the_short_path_is_taken_when_it_is_on) {
+    waits(world.sam, world.endpoint);
+    uint64_t before = kernel->counters.calls_fast;
+    calls(world.one, world.session, 1);
+    ck_assert_uint_eq(kernel->counters.calls_fast, before + kernel->fast_ipc);
+    ax_handle reply = has_call(world.sam, 1);
+    expect(answer_receive(world.sam, reply, world.endpoint, 2), DRIVER_BLOCKED);
+    fresh(world.one)->message.word_count = 5; /* too many for it */
+    expect(call_again(world.one, world.session), DRIVER_BLOCKED);
+    ck_assert_uint_eq(kernel->counters.calls_fast, before + kernel->fast_ipc);
+}
+END_TEST
+
+START_TEST(a_buffer_is_for_one_receive) {
+    uint64_t lent = driver_map(world.client, 0, 1, AX_PROT_READ | AX_PROT_WRITE);
+    uint64_t own = driver_map(world.server, 0, 1, AX_PROT_READ | AX_PROT_WRITE);
+    char byte = 0;
+    driver_write(world.client, lent, "x", 1);
+    driver_write(world.server, own, "o", 1);
+    struct ax_ipc *ipc = fresh(world.sam);
+    ipc->buffer = own;
+    ipc->buffer_bytes = 100;
+    expect(kcall(world.sam, AX_CALL_REPLY_RECEIVE, 0, world.endpoint), DRIVER_BLOCKED);
+    calls(world.two, world.session, 1);
+    ax_handle reply = has_call(world.sam, 1);
+    expect(answer_receive(world.sam, reply, world.endpoint, 2), DRIVER_BLOCKED); /* no buffer */
+    expect(call_with_loan(lent, 10, AX_LOAN_READ), DRIVER_BLOCKED);
+    ck_assert_uint_eq(message(world.sam)->inline_bytes, 0);
+    driver_read(world.server, own, &byte, 1);
+    ck_assert_int_eq(byte, 'o');
+}
+END_TEST
+
 void ipc_call_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "ipc_call");
     tcase_add_test(tcase, a_call_waits_for_a_receiver);
@@ -295,4 +328,6 @@ void ipc_call_tests(Suite *suite) {
     tcase_add_test(tcase, a_call_is_made_in_the_name_of_a_stash);
     tcase_add_test(tcase, a_name_needs_the_right_to_its_handles);
     tcase_add_test(tcase, calls_are_counted);
+    tcase_add_test(tcase, the_short_path_is_taken_when_it_is_on);
+    tcase_add_test(tcase, a_buffer_is_for_one_receive);
 }

@@ -168,6 +168,25 @@ START_TEST(a_long_circle) {
 }
 END_TEST
 
+/* Beyond what is looked at, a cycle is not seen: not knowing counts as no. */
+START_TEST(a_circle_that_is_too_long_to_see) {
+    enum { LENGTH = 140 };
+    struct thread *chain[LENGTH];
+    ax_handle ends[LENGTH], next[LENGTH];
+    struct process *process = driver_process();
+    for (unsigned i = 0; i < LENGTH; i++) {
+        chain[i] = driver_thread(process);
+        ends[i] = endpoint_for(chain[i]);
+        has_nothing(chain[i], ends[i]);
+    }
+    for (unsigned i = 0; i < LENGTH; i++)
+        next[i] = session_for(chain[(i + 1) % LENGTH], ends[(i + 1) % LENGTH], 1, process);
+    for (unsigned i = 0; i < LENGTH; i++)
+        calls(chain[i], next[i], i);
+    end(process, AX_CAUSE_KILLED);
+}
+END_TEST
+
 void ipc_deadlock_tests(Suite *suite) {
     TCase *tcase = tcase_create("ipc_deadlock");
     tcase_add_checked_fixture(tcase, deadlock_start, ipc_stop);
@@ -186,4 +205,5 @@ void ipc_deadlock_tests(Suite *suite) {
     tcase_add_test(tcase, an_endpoint_without_a_server_is_no_circle);
     tcase_add_test(tcase, a_thread_that_went_elsewhere_does_not_serve_any_more);
     tcase_add_test(tcase, a_long_circle);
+    tcase_add_test(tcase, a_circle_that_is_too_long_to_see);
 }

@@ -333,6 +333,24 @@ START_TEST(both_ends_die_of_one_another) {
 }
 END_TEST
 
+START_TEST(the_next_call_of_a_faulted_caller_begins_anew) {
+    keep();
+    calls(world.one, world.session, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        takes(world.sam, world.endpoint, 1);
+        crash(world.sam);
+        new_server();
+    }
+    expect(driver_answer(world.one), AX_ERR_FAULTED);
+    calls(world.one, world.session, 2);
+    takes(world.sam, world.endpoint, 2);
+    crash(world.sam);
+    is_calling(world.one);
+    new_server();
+    takes(world.sam, world.endpoint, 2);
+}
+END_TEST
+
 void ipc_death_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "ipc_death");
     tcase_add_test(tcase, a_call_is_delivered_again_as_it_was);
@@ -359,4 +377,5 @@ void ipc_death_tests(Suite *suite) {
     tcase_add_test(tcase, a_dead_callers_queued_call_is_withdrawn);
     tcase_add_test(tcase, a_call_whose_caller_died_is_not_delivered_again);
     tcase_add_test(tcase, both_ends_die_of_one_another);
+    tcase_add_test(tcase, the_next_call_of_a_faulted_caller_begins_anew);
 }

@@ -199,6 +199,23 @@ START_TEST(ended_waits_for_all_work) {
 }
 END_TEST
 
+START_TEST(who_is_left_inherits_from_calls_that_nobody_took) {
+    struct thread *third = new_thread(16);
+    ax_handle theirs = driver_copy(world.server, world.endpoint, third->process, AX_RIGHT_ALL);
+    has_nothing(third, theirs);
+    rests(third);
+    waits(world.sue, world.endpoint);
+    struct thread *better = driver_thread_with(world.client, 20, 0);
+    work_is_busy();
+    kernel_lock();
+    process_end(world.server, AX_CAUSE_KILLED, AX_FAULT_NONE, 0, 0);
+    kernel_unlock();
+    calls(better, world.session, 1);
+    work_is_done();
+    ck_assert_uint_eq(third->priority, 20);
+}
+END_TEST
+
 void ipc_race_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "ipc_race");
     tcase_add_test(tcase, a_call_that_comes_after_the_fault_is_not_to_blame);
@@ -212,4 +229,5 @@ void ipc_race_tests(Suite *suite) {
     tcase_add_test(tcase, a_session_that_is_being_ended_announces_no_close);
     tcase_add_test(tcase, a_process_ends_when_its_threads_have_left_their_cpus);
     tcase_add_test(tcase, ended_waits_for_all_work);
+    tcase_add_test(tcase, who_is_left_inherits_from_calls_that_nobody_took);
 }

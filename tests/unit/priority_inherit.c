@@ -264,6 +264,24 @@ START_TEST(the_better_of_two_callers_is_not_kept_waiting) {
 }
 END_TEST
 
+START_TEST(what_was_inherited_does_not_come_back_in_a_circle) {
+    /* sam waits at the endpoint that it receives from itself, as sue does. */
+    ax_handle own = session_for(world.sam, world.endpoint, 8, world.server);
+    has_nothing(world.sue, world.endpoint);
+    rests(world.sue);
+    has_nothing(world.sam, world.endpoint);
+    calls(world.sam, own, 1);
+    struct thread *better = caller_of(25);
+    calls(better, world.session, 2);
+    ck_assert_uint_eq(world.sam->priority, 25);
+    ck_assert_uint_eq(world.sue->priority, 25);
+    interrupt(better);
+    ck_assert_uint_eq(world.sam->priority, 16);
+    ck_assert_uint_eq(world.sue->priority, 16);
+    ck_assert_uint_eq(world.sam->call.priority, 16);
+}
+END_TEST
+
 void priority_inherit_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "priority_inherit");
     tcase_add_test(tcase, a_server_inherits_from_the_call_it_serves);
@@ -283,4 +301,5 @@ void priority_inherit_tests(Suite *suite) {
     tcase_add_test(tcase, a_redelivered_call_lends_again);
     tcase_add_test(tcase, a_better_fresh_call_counts_behind_redelivered_ones);
     tcase_add_test(tcase, the_better_of_two_callers_is_not_kept_waiting);
+    tcase_add_test(tcase, what_was_inherited_does_not_come_back_in_a_circle);
 }

@@ -33,6 +33,7 @@ static void put_byte(struct thread *thread, uint64_t address, uint8_t byte) {
 }
 
 START_TEST(the_child_has_one_thread_that_starts_where_told) {
+    expect(kcall(world.one, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_AFFINITY, 3), AX_OK);
     world.one->user.regs.fs_base = 0x7000123000;
     struct process *child = child_of(clone(world.one, AX_PLACE_ANY));
     struct thread *thread = first_of(child);
@@ -44,6 +45,7 @@ START_TEST(the_child_has_one_thread_that_starts_where_told) {
     ck_assert_uint_eq(thread->user.regs.fs_base, 0x7000123000);
     ck_assert_uint_eq(thread->label, LABEL);
     ck_assert_uint_eq(thread->base_priority, world.one->base_priority);
+    ck_assert_uint_eq(thread->affinity, 3);
     ck_assert_ptr_eq(child->account, world.client_account);
 }
 END_TEST

@@ -268,6 +268,41 @@ START_TEST(a_corpse_gives_way_when_its_account_has_nothing_left) {
 }
 END_TEST
 
+/* A corpse with some pages, and a thread of the small account that has memory to touch. */
+static struct process *corpse_of(struct account *account) {
+    struct process *process = driver_process_of(account);
+    driver_thread(process);
+    uint64_t page = driver_map(process, 0, 4, AX_PROT_READ | AX_PROT_WRITE);
+    char text[4 * AX_PAGE_SIZE] = {1};
+    driver_write(process, page, text, sizeof(text));
+    end(process, AX_CAUSE_KILLED);
+    return process;
+}
+
+START_TEST(corpses_of_other_accounts_do_not_give_way_to_a_limit) {
+    struct process *theirs = corpse_of(world.client_account);
+    struct process *process = driver_process_of(world.small_account);
+    struct thread *thread = driver_thread(process);
+    uint64_t pages = driver_map(process, 0, 30, AX_PROT_READ | AX_PROT_WRITE);
+    for (unsigned i = 0; i < 30; i++) {
+        if (driver_touch(thread, pages + i * AX_PAGE_SIZE, AX_PROT_WRITE) == NULL)
+            break;
+    }
+    ck_assert_uint_eq(process->fault, AX_FAULT_MEMORY);
+    ck_assert(!theirs->released);
+}
+END_TEST
+
+START_TEST(any_corpse_gives_way_when_the_machine_has_nothing_left) {
+    struct process *theirs = corpse_of(world.client_account);
+    uint64_t page = driver_map(world.server, 0, 1, AX_PROT_READ | AX_PROT_WRITE);
+    driver_fail_after(1);
+    ck_assert_ptr_nonnull(driver_touch(world.sam, page, AX_PROT_WRITE));
+    ck_assert(driver_has_failed());
+    ck_assert(theirs->released);
+}
+END_TEST
+
 void process_create_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "process_create");
     tcase_add_test(tcase, a_process_begins_empty_with_all_rights);
@@ -288,4 +323,6 @@ void process_create_tests(Suite *suite) {
     tcase_add_test(tcase, only_a_corpse_is_released);
     tcase_add_test(tcase, a_corpse_goes_with_its_last_handle);
     tcase_add_test(tcase, a_corpse_gives_way_when_its_account_has_nothing_left);
+    tcase_add_test(tcase, corpses_of_other_accounts_do_not_give_way_to_a_limit);
+    tcase_add_test(tcase, any_corpse_gives_way_when_the_machine_has_nothing_left);
 }

@@ -184,6 +184,18 @@ START_TEST(an_ended_thread_is_not_controlled_but_read) {
 }
 END_TEST
 
+START_TEST(a_thread_on_another_cpu_is_told_at_once) {
+    driver_run(world.sam);
+    ck_assert_ptr_ne(world.sam->cpu, driver_root_thread()->cpu);
+    ax_handle handle = grant_thread(world.sam, driver_root(), AX_RIGHT_CONTROL);
+    driver_set_manual(true);
+    ck_assert(!model_cpu_is_pending(world.sam->cpu->id));
+    expect(root_call(AX_CALL_THREAD_CONTROL, handle, AX_THREAD_INTERRUPT, 0), AX_OK);
+    ck_assert(model_cpu_is_pending(world.sam->cpu->id));
+    driver_set_manual(false);
+}
+END_TEST
+
 void thread_control_tests(Suite *suite) {
     TCase *tcase = tcase_create("thread_control");
     tcase_add_checked_fixture(tcase, control_start, ipc_stop);
@@ -203,4 +215,5 @@ void thread_control_tests(Suite *suite) {
     tcase_add_test(tcase, each_operation_needs_its_right);
     tcase_add_test(tcase, controlling_needs_a_thread_and_a_known_operation);
     tcase_add_test(tcase, an_ended_thread_is_not_controlled_but_read);
+    tcase_add_test(tcase, a_thread_on_another_cpu_is_told_at_once);
 }

@@ -228,6 +228,17 @@ START_TEST(a_receiver_that_exits_leaves_its_endpoint) {
 }
 END_TEST
 
+START_TEST(the_page_of_a_thread_that_exited_is_not_seen_any_more) {
+    struct thread *made = made_by(world.one);
+    uint64_t page = made->page->self;
+    ck_assert_ptr_nonnull(driver_touch(world.one, page, AX_PROT_READ)); /* its CPU knows it now */
+    expect(kcall(made, AX_CALL_THREAD_EXIT, 0, 0), DRIVER_ENDED);
+    driver_check_invariants();
+    ck_assert_ptr_null(driver_touch(world.one, page, AX_PROT_READ));
+    ck_assert_uint_eq(world.client->cause, AX_CAUSE_FAULT);
+}
+END_TEST
+
 void thread_create_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "thread_create");
     tcase_add_test(tcase, a_thread_starts_where_told);
@@ -246,4 +257,5 @@ void thread_create_tests(Suite *suite) {
     tcase_add_test(tcase, a_word_that_cannot_be_written_yet_keeps_the_thread);
     tcase_add_test(tcase, a_bad_word_is_passed_over);
     tcase_add_test(tcase, a_receiver_that_exits_leaves_its_endpoint);
+    tcase_add_test(tcase, the_page_of_a_thread_that_exited_is_not_seen_any_more);
 }
