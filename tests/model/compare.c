@@ -111,7 +111,7 @@ static void compare_frame(int process, int page, const struct frame *frame, int 
     const size_t part = 128;
     const unsigned char *content = wanted >= 0 ? ref.frames[wanted] : zero;
     const unsigned char *there = frame != NULL ? frame_window(frame) : zero;
-    bool is_turn = world_call_count % PROCESSES == (unsigned)process;
+    bool is_turn = world_call_count % (4 * PROCESSES) == (unsigned)process;
     if (memcmp(there, content, is_turn ? AX_PAGE_SIZE : part) != 0 ||
         memcmp(there + AX_PAGE_SIZE - part, content + AX_PAGE_SIZE - part, part) != 0)
         driver_fail("page %d of process %d holds something else", page, process);
@@ -193,6 +193,18 @@ static void compare_seen(int index) {
     }
 }
 
+static void compare_events(int index) {
+    const struct ref_thread *it = &ref.threads[index];
+    struct ax_queue_event events[QUEUE_MAX];
+    memcpy(events, ((struct thread *)it->core)->page->buffer, sizeof(events));
+    for (unsigned i = 0; i < it->event_count; i++) {
+        if (events[i].cookie != it->events[i].cookie || events[i].signals != it->events[i].signals)
+            driver_fail("thread %d: event %u of a queue is of %llu, signals %x; not of %llu, %x",
+                        index, i, (unsigned long long)events[i].cookie, events[i].signals,
+                        (unsigned long long)it->events[i].cookie, it->events[i].signals);
+    }
+}
+
 /* Who waits for whom, in the reference. */
 static const char *describe(void) {
     static char text[4096];
@@ -217,16 +229,17 @@ static void compare_thread(int index) {
     static const uint8_t blocks[] = {[REF_CALLS] = BLOCK_CALL,
                                      [REF_RECEIVES] = BLOCK_RECEIVE,
                                      [REF_WAITS] = BLOCK_WAIT,
-                                     [REF_FUTEX] = BLOCK_FUTEX};
+                                     [REF_FUTEX] = BLOCK_FUTEX,
+                                     [REF_QUEUES] = BLOCK_QUEUE};
     struct ref_thread *it = &ref.threads[index];
     const struct thread *thread = it->core;
     if (it->state == REF_RUNS && it->before != REF_RUNS)
         world_count_end(it->before, it->result);
     it->before = it->state;
-    bool fresh = it->fresh, tells_seen = it->tells_seen;
+    bool fresh = it->fresh, tells_seen = it->tells_seen, tells_events = it->tells_events;
     if (!ref_is_live(index))
         return;
-    it->fresh = it->tells_seen = false;
+    it->fresh = it->tells_seen = it->tells_events = false;
     if (it->state != REF_RUNS) {
         if (thread->state != THREAD_BLOCKED || thread->block != blocks[it->state])
             driver_fail("thread %d is not blocked as %u: state %u, block %u", index, it->state,
@@ -242,6 +255,8 @@ static void compare_thread(int index) {
         compare_message(index);
     } else if (tells_seen) {
         compare_seen(index);
+    } else if (tells_events) {
+        compare_events(index);
     }
     if (thread->priority != it->priority)
         driver_fail("thread %d has priority %u, not %d%s", index, thread->priority, it->priority,

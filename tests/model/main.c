@@ -62,7 +62,7 @@ static void episode_draw(struct episode *episode, uint64_t seed) {
                                       .c = (uint16_t)(bits >> 32),
                                       .d = (uint16_t)(bits >> 48)};
         if (random_below(&random, 8) == 0)
-            episode->ops[i].fail = (uint8_t)(1 + random_below(&random, 5));
+            episode->ops[i].fail = (uint8_t)(1 + random_below(&random, FAILURES_OF_CORE + 3));
     }
 }
 

@@ -224,11 +224,13 @@ void ref_handle_lost(int object, uint32_t rights) {
         it->dead = true;
         ref_work_add(object);
     }
-    if (it->type == AX_TYPE_SESSION && ref_handle_count(object) == 0)
+    if (ref_handle_count(object) > 0)
+        return;
+    if (it->type == AX_TYPE_SESSION)
         ref_check_closed(object);
-    if (it->type == AX_TYPE_PROCESS && ref_handle_count(object) == 0 && it->of >= 0 &&
-        !process_has_thread(it->of))
+    if (it->type == AX_TYPE_PROCESS && it->of >= 0 && !process_has_thread(it->of))
         ref_end_process(it->of, AX_CAUSE_KILLED);
+    ref_work_add(object); /* queues forget it */
 }
 
 void ref_handle_drop(struct ref_handle *handle) {
@@ -363,6 +365,9 @@ static int first_held(int process) {
 
 static void process_work(int process) {
     struct ref_process *it = &ref.processes[process];
+    if (it->open || it->has_ended)
+        return;
+    it->has_ended = true;
     for (int t = 0; t < THREADS; t++) {
         if (ref.threads[t].process == process)
             ref_end_thread(t);
@@ -416,10 +421,16 @@ void ref_settle(void) {
     while (ref.work_count > 0) {
         int object = ref.work[0];
         memmove(ref.work, ref.work + 1, sizeof(int) * (size_t)--ref.work_count);
-        if (ref.objects[object].type == AX_TYPE_PROCESS)
-            process_work(ref.objects[object].of);
-        else
+        const struct ref_object *it = &ref.objects[object];
+        if (ref_handle_count(object) == 0)
+            ref_members_drop(object);
+        if (it->type == AX_TYPE_PROCESS && ref.processes[it->of].object == object)
+            process_work(it->of);
+        else if (it->type == AX_TYPE_ENDPOINT && it->dead)
             endpoint_work(object);
+        else if (it->type == AX_TYPE_QUEUE)
+            ref_queue_work(object);
     }
+    ref_queues_collect();
     ref_priorities();
 }

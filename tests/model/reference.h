@@ -2,8 +2,8 @@
 /*
  * What the kernel should do, written from what include/abi/call.h promises and without regard to
  * speed: arrays, searches, and everything that can be derived derived anew. It knows processes,
- * accounts, threads, handles, endpoints, sessions, calls, loans, events, timers, bindings, pages,
- * futexes and priorities; not time slices, queues, devices and how much each thing costs.
+ * accounts, threads, handles, endpoints, sessions, calls, loans, events, timers, queues, bindings,
+ * pages, futexes and priorities; not time slices, devices and how much each thing costs.
  */
 #pragma once
 
@@ -19,6 +19,8 @@
 #define MEMORY_PAGES 6  /* of a memory object */
 #define FRAMES       224
 #define MAPS         24 /* mapped loans */
+#define MEMBERS      48 /* of queues */
+#define QUEUE_MAX    4  /* events taken at a time */
 
 #define PAGE_AT(page) (UINT64_C(0x10000000) + (uint64_t)(page)*AX_PAGE_SIZE)
 
@@ -64,7 +66,16 @@ struct ref_object {
     bool has_parts;         /* some of it has gone to other accounts, and may come back */
 };
 
-enum ref_state { REF_NONE, REF_RUNS, REF_CALLS, REF_RECEIVES, REF_WAITS, REF_FUTEX, REF_GONE };
+enum ref_state {
+    REF_NONE,
+    REF_RUNS,
+    REF_CALLS,
+    REF_RECEIVES,
+    REF_WAITS,
+    REF_FUTEX,
+    REF_QUEUES,
+    REF_GONE
+};
 
 struct ref_loan {
     uint64_t address, size;
@@ -117,11 +128,14 @@ struct ref_thread {
     unsigned accept; /* what it receives with */
     uint64_t buffer;
     uint32_t buffer_bytes;
-    bool waits_for_many, tells_seen;
+    bool waits_for_many, tells_seen, tells_events;
     unsigned wait_count;
     struct ref_wait waits[3];
     struct ref_futex_key futex;
     uint32_t futex_bits;
+    int queue;
+    unsigned queue_max, event_count; /* events: that it got last */
+    struct ax_queue_event events[QUEUE_MAX];
     uint64_t waits_since, deadline;
     struct ref_call call;
     struct ref_message message; /* the last it got */
@@ -137,7 +151,7 @@ struct ref_page {
 };
 
 struct ref_process {
-    bool exists, open, is_released;
+    bool exists, open, has_ended, is_released;
     void *core;
     int object;
     enum ax_cause cause;
@@ -148,6 +162,13 @@ struct ref_process {
     struct ref_page pages[PAGES];
     int interrupts[THREADS]; /* callers of received calls to be told of, in order */
     int interrupt_count;
+};
+
+struct ref_member {
+    bool used, silent;
+    int queue, object;
+    uint32_t mask, mode;
+    uint64_t cookie, since, ready_at; /* ready_at 0: nothing to report */
 };
 
 /* A loan that a server has mapped. */
@@ -163,6 +184,7 @@ struct reference {
     struct ref_process processes[PROCESSES];
     struct ref_thread threads[THREADS];
     struct ref_map maps[MAPS];
+    struct ref_member members[MEMBERS];
     int work[OBJECTS]; /* objects (processes that end, endpoints that died) in order */
     int work_count;
     uint64_t clock;     /* counts waits, orders */
@@ -238,6 +260,9 @@ ax_result ref_endpoint_bind(int thread, ax_handle endpoint, ax_handle object, ui
 
 ax_result ref_signal(int thread, ax_handle object, uint32_t clear, uint32_t set);
 ax_result ref_timer_set(int thread, ax_handle timer, uint64_t deadline, bool passed);
+ax_result ref_queue_control(int thread, ax_handle queue, uint32_t op, uint32_t mode,
+                            ax_handle object, uint32_t mask, uint64_t cookie);
+ax_result ref_queue_wait(int thread, ax_handle queue, unsigned max, uint64_t deadline);
 ax_result ref_wait(int thread, const struct ax_wait_item *items, unsigned count, bool many,
                    uint64_t deadline);
 

@@ -31,10 +31,25 @@ static void make_ready(struct ref_object *bound) {
         bound->ready_at = ref.clock++;
 }
 
+/* The queue's member that is told next, if that is before *next. */
+static struct ref_member *next_member(int object, uint32_t set, uint64_t told, uint64_t *next) {
+    struct ref_member *found = NULL;
+    for (int m = 0; m < MEMBERS; m++) {
+        struct ref_member *it = &ref.members[m];
+        if (!it->used || it->object != object || it->since <= told || it->since >= *next ||
+            (it->mask & set & ref.objects[object].signals) == 0)
+            continue;
+        *next = it->since;
+        found = it;
+    }
+    return found;
+}
+
 /* Tells all who want to know, in the order in which they began to. */
 void ref_set_signals(int object, uint32_t clear, uint32_t set) {
     struct ref_object *it = &ref.objects[object];
     uint64_t told = 0, end = ref.clock;
+    bool taken = false; /* by one of the exclusive queues */
     it->signals = (it->signals & ~clear) | set;
     for (;;) {
         uint64_t next = end;
@@ -46,16 +61,21 @@ void ref_set_signals(int object, uint32_t clear, uint32_t set) {
                 thread = t;
             }
         }
-        bool is_bound = it->bound_to >= 0 && (it->bound_mask & set) != 0 && it->bound_at > told &&
-                        it->bound_at < next;
-        if (!is_bound && thread < 0)
+        struct ref_member *member = next_member(object, set, told, &next);
+        bool is_bound = it->bound_to >= 0 && (it->bound_mask & set & it->signals) != 0 &&
+                        it->bound_at > told && it->bound_at < next;
+        if (!is_bound && thread < 0 && member == NULL)
             return;
         told = is_bound ? it->bound_at : next;
         if (is_bound) {
             make_ready(it);
             ref_deliver(it->bound_to);
-        } else {
+        } else if (member == NULL) {
             end_wait(thread, object);
+        } else if ((member->mode & AX_QUEUE_EXCLUSIVE) == 0) {
+            (void)ref_member_tell(member);
+        } else if (!taken) {
+            taken = ref_member_tell(member);
         }
     }
 }
@@ -98,9 +118,10 @@ ax_result ref_wait(int thread, const struct ax_wait_item *items, unsigned count,
         struct ref_handle *handle;
         TRY_REF(ref_look(thread, items[i].handle, AX_TYPE_NONE, AX_RIGHT_WAIT, &handle));
         waits[i] = (struct ref_wait){handle->object, items[i].mask, 0};
-        waits[i].seen = ref.objects[handle->object].signals & items[i].mask;
-        if (waits[i].seen != 0 && found < 0)
-            found = (int)i;
+    }
+    for (unsigned i = count; i-- > 0;) {
+        waits[i].seen = ref_signals(waits[i].object) & waits[i].mask;
+        found = waits[i].seen != 0 ? (int)i : found;
     }
     memcpy(it->waits, waits, sizeof(waits[0]) * count);
     it->wait_count = count;

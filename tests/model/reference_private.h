@@ -50,6 +50,13 @@ void ref_forget_interrupt(int caller);
 void ref_unserve(int thread);
 void ref_deliver_handles(int thread, const struct ref_handle *held, unsigned count);
 
+/* The signals of an object; of a queue, what it has to report is looked at first. */
+uint32_t ref_signals(int object);
+bool ref_member_tell(struct ref_member *member);
+void ref_members_drop(int object);
+void ref_queue_work(int queue);
+void ref_queues_collect(void);
+
 bool ref_binding_take(int endpoint, int thread);
 bool ref_binding_is_ready(int endpoint);
 void ref_binding_renew(int endpoint);

@@ -215,7 +215,7 @@ static bool makes_something(enum op_kind kind) {
     return kind == OP_CREATE || kind == OP_SESSION || kind == OP_TRANSFER || kind == OP_THREAD ||
            kind == OP_CLONE || kind == OP_PROCESS || kind == OP_ACCOUNT || kind == OP_MAP ||
            kind == OP_UNMAP || kind == OP_PROTECT || kind == OP_WAIT || kind == OP_BIND ||
-           kind == OP_RESIZE;
+           kind == OP_QUEUE || kind == OP_RESIZE;
 }
 
 static void act(int t, struct op op) {
@@ -231,6 +231,8 @@ static void act(int t, struct op op) {
         function = world_object_op(kind);
     if (function == NULL)
         function = world_memory_op(kind);
+    if (function == NULL)
+        function = world_queue_op(kind);
     world_fail_after(makes_something(kind) ? op.fail : 0);
     function(t, &op);
     world_fail_after(0);

@@ -9,7 +9,8 @@
 struct op {
     uint8_t kind; /* enum op_kind */
     uint8_t cpu;
-    uint8_t fail; /* not 0: the allocation of this number fails */
+    uint8_t fail; /* not 0: the allocation of this number fails, or beyond a function of the machine
+                   */
     uint16_t a, b, c, d;
 };
 
@@ -38,6 +39,8 @@ struct op {
     X(SIGNAL, 8)           \
     X(TIMER, 5)            \
     X(WAIT, 8)             \
+    X(QUEUE, 8)            \
+    X(QUEUE_WAIT, 6)       \
     X(INTERRUPT, 6)        \
     X(TAKE, 3)             \
     X(PRIORITY, 2)         \
@@ -92,6 +95,7 @@ typedef void (*op_function)(int thread, const struct op *op);
 op_function world_ipc_op(enum op_kind kind); /* NULL: it is none of these */
 op_function world_object_op(enum op_kind kind);
 op_function world_memory_op(enum op_kind kind);
+op_function world_queue_op(enum op_kind kind);
 
 /* The thread makes a kernel call. */
 ax_result world_call(int thread, enum ax_call number, const uint64_t arguments[5]);
@@ -100,7 +104,9 @@ ax_result world_call(int thread, enum ax_call number, const uint64_t arguments[5
 /* The call had no effect: an allocation failed in it. */
 extern bool world_is_refused;
 #define PREDICT(result, expression) (world_is_refused ? (result) : (expression))
-/* The next call meets this many allocations before one fails. */
+/* In the next call the allocation of this number fails, or the machine's function of that beyond.
+ */
+#define FAILURES_OF_CORE 5
 void world_fail_after(unsigned count);
 /* What came of it, and what should have; then all is compared. */
 void world_finish(int thread, ax_result result, ax_result predicted);

@@ -80,7 +80,9 @@ static void print_call(int thread, enum ax_call number, const uint64_t arguments
         print_message(&core->page->ipc);
     if (number == AX_CALL_MEMORY_MAP)
         print_map((const struct ax_map_request *)(const void *)core->page->buffer);
-    if (fail_after != 0)
+    if (fail_after > FAILURES_OF_CORE)
+        printf(" with function %u of the machine failing", fail_after - FAILURES_OF_CORE);
+    else if (fail_after != 0)
         printf(" with allocation %u failing", fail_after);
     fflush(stdout);
 }
@@ -139,6 +141,7 @@ void world_print_answers(void) {
     print_answers("in receive", ends[REF_RECEIVES]);
     print_answers("in wait", ends[REF_WAITS]);
     print_answers("in futex_wait", ends[REF_FUTEX]);
+    print_answers("in queue_wait", ends[REF_QUEUES]);
 }
 
 void world_count_end(enum ref_state state, ax_result result) {
@@ -148,10 +151,14 @@ void world_count_end(enum ref_state state, ax_result result) {
 ax_result world_call(int thread, enum ax_call number, const uint64_t arguments[5]) {
     if (world_is_verbose)
         print_call(thread, number, arguments);
-    driver_fail_after(fail_after);
+    if (fail_after <= FAILURES_OF_CORE)
+        driver_fail_after(fail_after);
+    else
+        driver_fail_machine_after(fail_after - FAILURES_OF_CORE);
     ax_result result = kcall_array(ref.threads[thread].core, number, arguments);
     bool has_failed = fail_after != 0 && driver_has_failed();
     driver_fail_after(0);
+    driver_fail_machine_after(0);
     fail_after = 0;
     world_call_count++;
     answers[number][answer_index(result)]++;

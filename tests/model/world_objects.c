@@ -21,8 +21,8 @@ static unsigned char *buffer_of(int t) {
 
 static void op_create(int t, const struct op *op) {
     static const enum ax_type types[] = {AX_TYPE_EVENT, AX_TYPE_TIMER, AX_TYPE_ENDPOINT,
-                                         AX_TYPE_MEMORY};
-    enum ax_type type = types[op->a % 4];
+                                         AX_TYPE_MEMORY, AX_TYPE_QUEUE};
+    enum ax_type type = types[op->a % 5];
     uint64_t place = world_place(process_of(t), op->b), pages = op->c % 5U;
     uint64_t argument = type == AX_TYPE_EVENT ? op->c & 3U : 0;
     int to = 0, object = -1;
@@ -38,20 +38,21 @@ static void op_create(int t, const struct op *op) {
 }
 
 static void op_close(int t, const struct op *op) {
-    ax_handle handle = world_choose(process_of(t), AX_TYPE_THREAD + op->b % 7U, op->a);
+    ax_handle handle = world_choose(process_of(t), AX_TYPE_THREAD + op->b % 9U, op->a);
     ax_result result = CALL_OF(t, HANDLE_CLOSE, handle);
     world_finish(t, result, PREDICT(result, ref_close(t, handle)));
 }
 
 static void op_transfer(int t, const struct op *op) {
     static const enum ax_type types[] = {AX_TYPE_SESSION, AX_TYPE_ENDPOINT, AX_TYPE_EVENT,
-                                         AX_TYPE_PROCESS, AX_TYPE_MEMORY,   AX_TYPE_TIMER};
+                                         AX_TYPE_PROCESS, AX_TYPE_MEMORY,   AX_TYPE_TIMER,
+                                         AX_TYPE_QUEUE};
     int process = process_of(t), to = 0, from = process;
     ax_handle source = (op->a & 3) == 0 ? world_choose(process, AX_TYPE_PROCESS, op->c) : 0;
     const struct ref_handle *table = source != 0 ? ref_handle_find(process, source) : NULL;
     if (table != NULL && table->object >= 0 && ref.objects[table->object].type == AX_TYPE_PROCESS)
         from = ref.objects[table->object].of;
-    uint64_t handle = world_choose(from, types[op->d % 6], op->a);
+    uint64_t handle = world_choose(from, types[op->d % 7], op->a);
     uint32_t flags = op->b & (AX_TRANSFER_MOVE | AX_TRANSFER_NOT_CLONED);
     if ((op->b & 0x70) == 0x70) {
         flags |= AX_TRANSFER_SLOT;
@@ -115,16 +116,21 @@ static void op_timer(int t, const struct op *op) {
 
 static void op_wait(int t, const struct op *op) {
     static const enum ax_type types[] = {AX_TYPE_EVENT,   AX_TYPE_EVENT, AX_TYPE_SESSION,
-                                         AX_TYPE_PROCESS, AX_TYPE_TIMER, AX_TYPE_THREAD};
+                                         AX_TYPE_PROCESS, AX_TYPE_TIMER, AX_TYPE_THREAD,
+                                         AX_TYPE_QUEUE};
     struct ax_wait_item items[3];
     bool many = (op->d & 64) != 0;
     unsigned count = many ? op->d % 3U + 1 : 1;
     uint64_t deadline = world_deadline(op->c);
     for (unsigned i = 0; i < count; i++) {
-        uint32_t mask = (op->b & 15U) | AX_SIGNAL_ENDED | AX_SIGNAL_PEER_CLOSED | AX_SIGNAL_FIRED;
+        uint32_t mask = (op->b & 15U) | AX_SIGNAL_READABLE | AX_SIGNAL_ENDED |
+                        AX_SIGNAL_PEER_CLOSED | AX_SIGNAL_FIRED;
         ax_handle handle =
-            world_choose(process_of(t), types[(op->d + i * 5U) % 6], (uint16_t)(op->a + i * 37U));
+            world_choose(process_of(t), types[(op->d + i * 5U) % 7], (uint16_t)(op->a + i * 37U));
         items[i] = (struct ax_wait_item){handle, mask, 0, 0};
+        const struct ref_handle *found = ref_handle_find(process_of(t), handle);
+        if (found != NULL && found->object >= 0 && ref.objects[found->object].type == AX_TYPE_QUEUE)
+            world_fail_after(0); /* it would have been looked at all the same */
     }
     memcpy(buffer_of(t), items, sizeof(items[0]) * count);
     ax_result result = many ? CALL_OF(t, OBJECT_WAIT_MANY, count, deadline)

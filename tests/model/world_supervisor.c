@@ -16,7 +16,7 @@ static const int self = SUPERVISOR;
 
 /* What every program is given, by the index in the supervisor's table. */
 struct gifts {
-    ax_handle endpoint, stash, memory, event, timer, account;
+    ax_handle endpoint, stash, memory, event, timer, queue, account;
 };
 static struct gifts gifts;
 
@@ -137,6 +137,7 @@ static void start_program(unsigned number) {
     give(process, gifts.memory, AX_RIGHT_ALL);
     give(process, gifts.event, AX_RIGHT_ALL);
     give(process, gifts.timer, AX_RIGHT_ALL);
+    give(process, gifts.queue, AX_RIGHT_ALL);
     give(process, gifts.account, AX_RIGHT_ALL);
     give_session(process, gifts.endpoint);
     give(process, world_handle(self, AX_TYPE_PROCESS, number), AX_RIGHT_ALL);
@@ -160,7 +161,8 @@ static void start_program(unsigned number) {
 
 static bool is_gift(ax_handle handle) {
     return handle == gifts.endpoint || handle == gifts.stash || handle == gifts.memory ||
-           handle == gifts.event || handle == gifts.timer || handle == gifts.account;
+           handle == gifts.event || handle == gifts.timer || handle == gifts.queue ||
+           handle == gifts.account;
 }
 
 static bool has_ended(const struct ref_handle *handle) {
@@ -284,6 +286,7 @@ void world_populate(void) {
     gifts.endpoint = make(AX_TYPE_ENDPOINT, 0, 0);
     gifts.event = make(AX_TYPE_EVENT, 0, -1);
     gifts.timer = make(AX_TYPE_TIMER, 0, -1);
+    gifts.queue = make(AX_TYPE_QUEUE, 0, -1);
     gifts.memory = make(AX_TYPE_MEMORY, 4, -1);
     ax_result result = CALL_OF(self, ACCOUNT_CREATE, 0, 1 << 19, AMPLE * 2, AX_PLACE_ANY);
     int ample = ref_object_new(AX_TYPE_ACCOUNT, NULL, account, account);
