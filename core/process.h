@@ -47,7 +47,7 @@ struct process {
 };
 
 /* An open, empty process. One ref. */
-MUST_USE ax_result process_make(struct account *account, struct process **process);
+MUST_USE ax_result process_make(struct account *account, struct process **made);
 
 /*
  * Begins the end; a process that is ending already is left as it is. Threads that run on other CPUs

@@ -48,7 +48,7 @@ static ax_result message_deliver_handles(struct process *receiver, const struct 
     return AX_OK;
 }
 
-static void message_from_call(const struct call *call, struct ax_message *message) {
+static void message_from_call(struct call *call, struct ax_message *message) {
     memset(message, 0, sizeof(*message));
     message->kind = AX_MESSAGE_CALL;
     message->operation = call->operation;
@@ -64,7 +64,7 @@ static void message_from_call(const struct call *call, struct ax_message *messag
                                 (call->retried ? AX_MESSAGE_RETRIED : 0) |
                                 (call->interrupted ? AX_MESSAGE_INTERRUPTED : 0));
     message->id = call->id;
-    message->label = call_thread((struct call *)(uintptr_t)call)->label;
+    message->label = call_thread(call)->label;
     message->badge = call->session->badge;
 }
 
@@ -211,8 +211,8 @@ static ax_result reply_lookup(struct thread *thread, uint64_t handle, struct rep
     return AX_ERR_CALLER_DEAD;
 }
 
-static ax_result answer_decode(struct thread *thread, const struct call *call,
-                               const struct ax_ipc *ipc, struct held_handle *held) {
+static ax_result answer_decode(struct thread *thread, struct call *call, const struct ax_ipc *ipc,
+                               struct held_handle *held) {
     const struct ax_message *message = &ipc->message;
     if (message->word_count > AX_MESSAGE_WORDS || message->handle_count > AX_MESSAGE_HANDLES ||
         ipc->change_count > 2 || ipc->data_bytes > AX_INLINE_MAX)
@@ -229,7 +229,7 @@ static ax_result answer_decode(struct thread *thread, const struct call *call,
         return AX_ERR_ACCEPT;
     if (ipc->data_bytes == 0)
         return AX_OK;
-    return loan_answer((struct call *)(uintptr_t)call, thread->process, ipc->data, ipc->data_bytes);
+    return loan_answer(call, thread->process, ipc->data, ipc->data_bytes);
 }
 
 /* Writes the answer into the caller's page. LIMIT: it cannot be charged for what it would get. */

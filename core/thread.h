@@ -106,7 +106,7 @@ struct thread {
  * ref, held by the process until the thread is freed.
  */
 MUST_USE ax_result thread_make(struct process *process, uint32_t slot, uint64_t label,
-                               uint8_t priority, struct thread **thread);
+                               uint8_t priority, struct thread **made);
 
 /*
  * Ends a thread whatever it does: its wait is cancelled, its call withdrawn or abandoned, what it

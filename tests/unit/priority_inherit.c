@@ -166,7 +166,7 @@ END_TEST
 
 /* So many servers in a row, each having received the call of the one before and calling on. */
 static void chain(struct thread **threads, unsigned length) {
-    ax_handle next = world.session;
+    ax_handle next;
     struct thread *caller = world.one;
     for (unsigned i = 0; i < length; i++) {
         threads[i] = driver_thread(world.server);
