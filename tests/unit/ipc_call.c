@@ -286,6 +286,21 @@ START_TEST(the_short_path_is_taken_when_it_is_on) {
 }
 END_TEST
 
+START_TEST(a_receiver_bound_to_another_cpu_is_reached) {
+    expect(root_call(AX_CALL_OBJECT_WAIT_MANY, 0, hal_time_ns() + 1000, 0), DRIVER_BLOCKED);
+    expect(kcall(world.one, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_AFFINITY, 1), AX_OK);
+    expect(kcall(world.sam, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_AFFINITY, 2), AX_OK);
+    waits(world.sam, world.endpoint);
+    uint64_t before = kernel->counters.calls_fast;
+    calls(world.one, world.session, 1);
+    ck_assert_uint_eq(kernel->counters.calls_fast, before);
+    ax_handle reply = has_call(world.sam, 1);
+    expect(answer_receive(world.sam, reply, world.endpoint, 2), DRIVER_BLOCKED);
+    has_answer(world.one, 2);
+    driver_advance(1000);
+}
+END_TEST
+
 START_TEST(a_buffer_is_for_one_receive) {
     uint64_t lent = driver_map(world.client, 0, 1, AX_PROT_READ | AX_PROT_WRITE);
     uint64_t own = driver_map(world.server, 0, 1, AX_PROT_READ | AX_PROT_WRITE);
@@ -329,5 +344,6 @@ void ipc_call_tests(Suite *suite) {
     tcase_add_test(tcase, a_name_needs_the_right_to_its_handles);
     tcase_add_test(tcase, calls_are_counted);
     tcase_add_test(tcase, the_short_path_is_taken_when_it_is_on);
+    tcase_add_test(tcase, a_receiver_bound_to_another_cpu_is_reached);
     tcase_add_test(tcase, a_buffer_is_for_one_receive);
 }

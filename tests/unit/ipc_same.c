@@ -20,15 +20,30 @@ struct seen {
 static struct thread *threads[THREADS];
 static ax_handle replies[THREADS]; /* what a server thread has received and not answered */
 static struct random dice;
+static ax_handle event; /* of the client's: bound to the endpoint */
+static uint64_t next_badge;
 
 static void sequence_start(uint64_t seed, bool slow) {
     ipc_set_slow(slow);
     ipc_start();
+    keep();
+    ax_handle made = make(world.sam, AX_TYPE_EVENT);
+    event = driver_copy(world.server, made, world.client, AX_RIGHT_SIGNAL);
+    has_nothing(world.sam, world.endpoint);
+    expect(kcall(world.sam, AX_CALL_ENDPOINT_BIND, world.endpoint, made, 0xf, 9), AX_OK);
+    next_badge = 100;
     struct thread *all[THREADS] = {world.one, world.two, driver_thread_with(world.client, 18, 0),
                                    world.sam, world.sue, driver_thread_with(world.server, 18, 0)};
     memcpy(threads, all, sizeof(threads));
     memset(replies, 0, sizeof(replies));
     random_seed(&dice, seed);
+}
+
+/* A session comes and goes, and its close is announced. */
+static void close_step(void) {
+    ax_result made = root_call(AX_CALL_SESSION_CREATE, world.kept, next_badge++, 0);
+    ck_assert_int_gt(made, 0);
+    must_close(driver_root_thread(), (ax_handle)made);
 }
 
 static bool can_run(const struct thread *thread) {
@@ -55,6 +70,8 @@ static ax_result client_step(struct thread *thread) {
         ipc->id_sequence = 5;
     if (choice == 4)
         return kcall(thread, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_TAKE);
+    if (choice == 5)
+        return kcall(thread, AX_CALL_OBJECT_SIGNAL, event, 0, 1U << random_below(&dice, 4));
     return call_again(thread, world.session);
 }
 
@@ -112,6 +129,8 @@ static void sequence_step(struct seen *seen) {
         interrupt(threads[who]);
     } else if (choice == 1) {
         driver_advance(20);
+    } else if (choice == 2) {
+        close_step();
     } else if (can_run(threads[who])) {
         if (who < 3)
             (void)client_step(threads[who]);
