@@ -267,14 +267,36 @@ static void compare_thread(int index) {
 
 /* ---- Objects --------------------------------------------------------------------------------- */
 
+/* Is there something to receive? */
+static bool is_pending(int endpoint) {
+    bool pending = false;
+    for (int o = 0; o < ref.object_count && !pending; o++) {
+        const struct ref_object *it = &ref.objects[o];
+        pending = (it->type == AX_TYPE_SESSION && it->of == endpoint && it->state == REF_CLOSED) ||
+                  (it->bound_to == endpoint && it->ready_at != 0);
+    }
+    for (int t = 0; t < THREADS && !pending; t++) {
+        const struct ref_call *call = &ref.threads[t].call;
+        pending = call->queued && ref.objects[call->session].of == endpoint;
+    }
+    for (int p = 0; p < PROCESSES && !pending; p++) {
+        const struct ref_process *it = &ref.processes[p];
+        for (int i = 0; it->exists && i < it->interrupt_count; i++)
+            pending |= ref.objects[ref.threads[it->interrupts[i]].call.session].of == endpoint;
+    }
+    return pending;
+}
+
 static void compare_object(int index) {
     const struct ref_object *it = &ref.objects[index];
     if (handle_counts[index] == 0)
         return;
     const struct object *object = it->core;
-    uint32_t signals = object->signals & ~(uint32_t)AX_SIGNAL_PENDING;
-    if (signals != it->signals)
-        driver_fail("object %d has signals %x, not %x", index, signals, it->signals);
+    uint32_t wanted = it->signals;
+    if (it->type == AX_TYPE_ENDPOINT && is_pending(index))
+        wanted |= AX_SIGNAL_PENDING;
+    if (object->signals != wanted)
+        driver_fail("object %d has signals %x, not %x", index, object->signals, wanted);
     if (object->account != ref.objects[it->account].core)
         driver_fail("object %d is paid for by another account", index);
     if (it->type == AX_TYPE_ACCOUNT && !it->has_parts &&

@@ -242,6 +242,8 @@ ax_result ref_loan_map(int thread, ax_handle reply, uint64_t loan, uint64_t offs
 
 ax_result ref_place(int thread, uint64_t place, int *process);
 ax_result ref_close(int thread, ax_handle handle);
+ax_result ref_object_info(int thread, ax_handle handle, struct ref_handle **found);
+ax_result ref_memory_list(int thread, ax_handle handle, int *process);
 /* AX_OK: the source is *handle, of *from; a move is the caller's to finish with ref_handle_drop. */
 ax_result ref_transfer(int thread, ax_handle source, uint64_t handle, uint64_t place,
                        uint32_t flags, struct ref_handle **found, int *to);
@@ -268,6 +270,7 @@ ax_result ref_wait(int thread, const struct ax_wait_item *items, unsigned count,
 
 ax_result ref_interrupt(int thread, ax_handle target);
 ax_result ref_take(int thread);
+ax_result ref_affinity(int thread, ax_handle target, bool is_empty);
 ax_result ref_priority(int thread, ax_handle target, int base);
 ax_result ref_thread_create(int thread, ax_handle process, uint64_t place, int *in, int *to);
 ax_result ref_thread_exit(int thread, uint64_t clear_address);

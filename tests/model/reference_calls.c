@@ -287,6 +287,13 @@ ax_result ref_close(int thread, ax_handle value) {
     return AX_OK;
 }
 
+ax_result ref_object_info(int thread, ax_handle value, struct ref_handle **found) {
+    TRY_REF(ref_look(thread, value, AX_TYPE_NONE, 0, found));
+    if ((*found)->object >= 0)
+        (void)ref_signals((*found)->object);
+    return AX_OK;
+}
+
 ax_result ref_transfer(int thread, ax_handle source, uint64_t value, uint64_t place, uint32_t flags,
                        struct ref_handle **found, int *to) {
     int from;

@@ -247,6 +247,10 @@ ax_result ref_memory_resize(int thread, ax_handle value, unsigned count) {
     return AX_OK;
 }
 
+ax_result ref_memory_list(int thread, ax_handle value, int *process) {
+    return ref_look_process(thread, value, AX_RIGHT_INSPECT, process);
+}
+
 ax_result ref_process_copy(int thread, ax_handle value, uint64_t address, uint64_t own,
                            uint64_t size, bool writes) {
     int process, side, self = ref.threads[thread].process;

@@ -269,15 +269,26 @@ ax_result ref_take(int thread) {
 
 /* ---- Threads --------------------------------------------------------------------------------- */
 
-ax_result ref_priority(int thread, ax_handle target, int base) {
+/* The thread itself (0), or another. */
+static ax_result look_thread(int thread, ax_handle target, int *found) {
     struct ref_handle *handle;
-    int other = thread;
+    *found = thread;
     if (target != 0) {
         TRY_REF(ref_look(thread, target, AX_TYPE_THREAD, AX_RIGHT_CONTROL, &handle));
-        other = ref.objects[handle->object].of;
+        *found = ref.objects[handle->object].of;
     }
-    if (other < 0 || !ref_is_live(other))
-        return AX_ERR_ENDED;
+    return *found >= 0 && ref_is_live(*found) ? AX_OK : AX_ERR_ENDED;
+}
+
+ax_result ref_affinity(int thread, ax_handle target, bool is_empty) {
+    int other;
+    TRY_REF(look_thread(thread, target, &other));
+    return is_empty ? AX_ERR_ARGUMENT : AX_OK;
+}
+
+ax_result ref_priority(int thread, ax_handle target, int base) {
+    int other;
+    TRY_REF(look_thread(thread, target, &other));
     if (base > ref.threads[thread].base)
         return AX_ERR_RIGHTS;
     ref.threads[other].base = base;

@@ -12,7 +12,7 @@ static uint64_t deadlines;    /* each is another one, so that never two are due 
 
 /* ---- The first moment ------------------------------------------------------------------------ */
 
-void world_start(unsigned cpus, bool slow_ipc) {
+void world_start(unsigned cpus, bool slow_ipc, uint64_t steps_seed) {
     static struct driver_snapshot *first;
     static struct reference first_reference;
     static unsigned first_cpus;
@@ -31,6 +31,7 @@ void world_start(unsigned cpus, bool slow_ipc) {
                                                  .table_frames = true,
                                                  .vector_bytes = 64}};
         driver_start(&config);
+        world_go_by_steps(0);
         ref_reset();
         deadlines = 0;
         unused = *kernel->root_account;
@@ -41,6 +42,7 @@ void world_start(unsigned cpus, bool slow_ipc) {
         first_deadlines = deadlines;
     }
     kernel->fast_ipc = !slow_ipc;
+    world_go_by_steps(steps_seed);
 }
 
 /* ---- The last -------------------------------------------------------------------------------- */
@@ -59,6 +61,7 @@ static void end_processes(void) {
 
 void world_end(void) {
     struct process *supervisor = ref.processes[SUPERVISOR].core;
+    world_go_by_steps(0);
     end_processes();
     kernel_lock();
     ax_result result = handle_close(driver_root(), driver_process_handle(supervisor));
@@ -143,8 +146,9 @@ static int thread_of(const struct thread *core) {
 /* A thread that is on a CPU, that one or the next. */
 static int choose_actor(unsigned cpu) {
     for (uint32_t i = 0; i < kernel->cpu_count; i++) {
-        const struct thread *thread = kernel->cpus[(cpu + i) % kernel->cpu_count].current;
-        int index = thread != NULL ? thread_of(thread) : -1;
+        uint32_t at = (cpu + i) % kernel->cpu_count;
+        const struct thread *thread = kernel->cpus[at].current;
+        int index = thread != NULL && !world_cpu_is_busy(at) ? thread_of(thread) : -1;
         if (index >= 0)
             return index;
     }
@@ -179,6 +183,7 @@ bool world_pass_time(void) {
     else
         ref_timeout(thread);
     driver_advance(next - hal_time_ns());
+    world_settle_all();
     ref_settle();
     world_compare();
     return true;
@@ -233,6 +238,8 @@ static void act(int t, struct op op) {
         function = world_memory_op(kind);
     if (function == NULL)
         function = world_queue_op(kind);
+    if (function == NULL)
+        function = world_info_op(kind);
     world_fail_after(makes_something(kind) ? op.fail : 0);
     function(t, &op);
     world_fail_after(0);
@@ -240,6 +247,10 @@ static void act(int t, struct op op) {
 
 bool world_step(const struct op *op) {
     int t = choose_actor(op->cpu);
+    if (t < 0 || op->kind == OP_TIME || op->kind == OP_SLICE) {
+        world_settle_all();
+        t = choose_actor(op->cpu);
+    }
     if (op->kind == OP_TIME || t < 0) {
         (void)world_pass_time();
         if (!ref.unpredictable && ref.threads[SUPERVISOR].state == REF_RUNS)
@@ -247,6 +258,7 @@ bool world_step(const struct op *op) {
     } else if (op->kind == OP_SLICE) {
         driver_slice_end(((struct thread *)ref.threads[t].core)->cpu->id);
         driver_settle();
+        world_settle_all();
         world_compare();
     } else {
         act(t, *op);

@@ -35,7 +35,9 @@ struct op {
     X(SESSION, 8)          \
     X(CLOSE, 8)            \
     X(TRANSFER, 10)        \
+    X(INFO, 4)             \
     X(HANDLE_LIST, 1)      \
+    X(MEMORY_LIST, 1)      \
     X(SIGNAL, 8)           \
     X(TIMER, 5)            \
     X(WAIT, 8)             \
@@ -80,7 +82,7 @@ enum op_kind {
 #define SUPERVISOR 0               /* the index of its thread, and of its process */
 
 /* Boots and makes the first moment, once for each number of CPUs; then puts it back. */
-void world_start(unsigned cpus, bool slow_ipc);
+void world_start(unsigned cpus, bool slow_ipc, uint64_t steps_seed);
 /* The op happens in both; then they are compared. False: the world has become too small. */
 bool world_step(const struct op *op);
 /* Everything ends; what was used for it must come back. */
@@ -96,6 +98,7 @@ op_function world_ipc_op(enum op_kind kind); /* NULL: it is none of these */
 op_function world_object_op(enum op_kind kind);
 op_function world_memory_op(enum op_kind kind);
 op_function world_queue_op(enum op_kind kind);
+op_function world_info_op(enum op_kind kind);
 
 /* The thread makes a kernel call. */
 ax_result world_call(int thread, enum ax_call number, const uint64_t arguments[5]);
@@ -104,6 +107,15 @@ ax_result world_call(int thread, enum ax_call number, const uint64_t arguments[5
 /* The call had no effect: an allocation failed in it. */
 extern bool world_is_refused;
 #define PREDICT(result, expression) (world_is_refused ? (result) : (expression))
+/* From now on, if the seed is not 0, what a call sets going is done in single steps of CPUs in some
+ * order, and the invariants are checked after each. */
+void world_go_by_steps(uint64_t seed);
+bool world_cpu_is_busy(uint32_t cpu);
+/* Until nothing is going on any more; or, now and then, until nothing is but that a CPU should look
+ * whom to run. */
+void world_settle_all(void);
+void world_settle(void);
+
 /* In the next call the allocation of this number fails, or the machine's function of that beyond.
  */
 #define FAILURES_OF_CORE 5

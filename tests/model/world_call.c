@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernel calls of the world, as they are made, told, and checked. */
+#include <base/random.h>
 #include <stdio.h>
 
+#include "frame.h"
+#include "object.h"
 #include "world.h"
 
 uint64_t world_call_count;
@@ -12,6 +15,8 @@ uint64_t world_call_count;
 static uint64_t answers[AX_CALL_COUNT][ANSWERS], ends[REF_GONE + 1][ANSWERS];
 bool world_is_verbose, world_is_refused;
 static unsigned fail_after;
+static bool by_steps;
+static struct random steps;
 
 static const char *const call_names[AX_CALL_COUNT] = {
 #define X(upper, lower) [AX_CALL_##upper] = #lower,
@@ -116,6 +121,58 @@ void world_fail_after(unsigned count) {
     fail_after = count;
 }
 
+/* ---- What follows ---------------------------------------------------------------------------- */
+
+void world_go_by_steps(uint64_t seed) {
+    by_steps = seed != 0;
+    random_seed(&steps, seed);
+    driver_set_manual(by_steps);
+}
+
+bool world_cpu_is_busy(uint32_t cpu) {
+    return model_cpu_is_pending(cpu) || kernel->cpus[cpu].poll;
+}
+
+/* A CPU that has something to do, whichever; -1: none has. */
+static int choose_busy(void) {
+    bool has_work = work_is_pending() || kernel->frames.waiting_count != 0;
+    uint32_t first = (uint32_t)random_below(&steps, kernel->cpu_count);
+    for (uint32_t i = 0; i < kernel->cpu_count; i++) {
+        uint32_t cpu = (first + i) % kernel->cpu_count;
+        if (has_work || world_cpu_is_busy(cpu))
+            return (int)cpu;
+    }
+    return -1;
+}
+
+/* Nothing is left to do but that CPUs look whom to run: that can wait, and others go on. */
+static bool can_wait(void) {
+    for (uint32_t cpu = 0; cpu < kernel->cpu_count; cpu++) {
+        const struct thread *thread = kernel->cpus[cpu].current;
+        if (thread != NULL && (thread->state == THREAD_ENDED || thread->process->suspended > 0 ||
+                               thread->process->state != PROCESS_OPEN))
+            return false;
+    }
+    return !work_is_pending();
+}
+
+void world_settle(void) {
+    if (by_steps && !(can_wait() && random_below(&steps, 2) == 0))
+        world_settle_all();
+}
+
+void world_settle_all(void) {
+    int cpu;
+    if (!by_steps)
+        return; /* the driver has seen to it */
+    while ((cpu = choose_busy()) >= 0) {
+        driver_step((uint32_t)cpu);
+        driver_check_invariants();
+    }
+}
+
+/* ---- Calls ----------------------------------------------------------------------------------- */
+
 static unsigned answer_index(ax_result result) {
     if (result == DRIVER_BLOCKED)
         return BLOCKED;
@@ -156,6 +213,12 @@ ax_result world_call(int thread, enum ax_call number, const uint64_t arguments[5
     else
         driver_fail_machine_after(fail_after - FAILURES_OF_CORE);
     ax_result result = kcall_array(ref.threads[thread].core, number, arguments);
+    if (result == DRIVER_RESTART)
+        world_settle_all();
+    else
+        world_settle();
+    if (result != DRIVER_ENDED)
+        result = driver_answer(ref.threads[thread].core);
     bool has_failed = fail_after != 0 && driver_has_failed();
     driver_fail_after(0);
     driver_fail_machine_after(0);

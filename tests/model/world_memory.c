@@ -14,6 +14,7 @@ static int process_of(int t) {
 static void touch(int t, uint64_t address, bool write, uint32_t value) {
     uint32_t access = write ? AX_PROT_WRITE : AX_PROT_READ;
     unsigned char *there = driver_touch(ref.threads[t].core, address, access);
+    world_settle();
     unsigned char *wanted = ref_byte(process_of(t), address, access);
     if (world_is_verbose)
         printf("  thread %d of process %d %s %#llx%s\n", t, process_of(t),

@@ -75,27 +75,6 @@ static void op_transfer(int t, const struct op *op) {
     world_finish(t, result, predicted);
 }
 
-static void op_handle_list(int t, const struct op *op) {
-    struct ax_handle_info infos[AX_BUFFER_BYTES / sizeof(struct ax_handle_info)];
-    int process = process_of(t);
-    unsigned first = op->a % 40U, wanted = 0;
-    ax_result result = CALL_OF(t, HANDLE_LIST, 0, first);
-    memcpy(infos, buffer_of(t), sizeof(infos));
-    for (int i = 0; i < HANDLES; i++) {
-        const struct ref_handle *handle = &ref.processes[process].handles[i];
-        wanted += handle->used && (handle->value & AX_HANDLE_INDEX_MASK) >= first;
-    }
-    if (wanted > sizeof(infos) / sizeof(infos[0]))
-        wanted = sizeof(infos) / sizeof(infos[0]);
-    for (ax_result i = 0; i < result; i++) {
-        const struct ref_handle *handle = ref_handle_find(process, infos[i].handle);
-        if (handle == NULL || handle->rights != infos[i].rights ||
-            (i > 0 && infos[i].slot <= infos[i - 1].slot))
-            driver_fail("handle_list: entry %lld is wrong", (long long)i);
-    }
-    world_finish(t, result, wanted);
-}
-
 static void op_signal(int t, const struct op *op) {
     static const enum ax_type types[] = {AX_TYPE_EVENT, AX_TYPE_EVENT, AX_TYPE_EVENT,
                                          AX_TYPE_TIMER};
@@ -150,6 +129,12 @@ static void op_thread_control(int t, const struct op *op) {
         world_finish(t, result, PREDICT(result, ref_interrupt(t, target)));
         return;
     }
+    if ((op->d & 1) != 0) {
+        uint64_t mask = op->c % 16U, cpus = (UINT64_C(1) << kernel->cpu_count) - 1;
+        result = CALL_OF(t, THREAD_CONTROL, target, AX_THREAD_AFFINITY, mask);
+        world_finish(t, result, PREDICT(result, ref_affinity(t, target, (mask & cpus) == 0)));
+        return;
+    }
     uint32_t priority = 15U + op->c % 4U;
     result = CALL_OF(t, THREAD_CONTROL, target, AX_THREAD_PRIORITY, priority);
     world_finish(t, result, PREDICT(result, ref_priority(t, target, (int)priority)));
@@ -175,6 +160,7 @@ static void op_exit(int t, const struct op *op) {
         if (world_is_verbose)
             printf("  thread %d of process %d bounces\n", t, process_of(t));
         driver_bounce(ref.threads[t].core, 1);
+        world_settle();
         ref_fault(t, AX_CAUSE_BOUNCE);
         world_finish(t, REF_ENDED, REF_ENDED);
         return;
@@ -309,7 +295,6 @@ op_function world_object_op(enum op_kind kind) {
     case OP_CREATE: return op_create;
     case OP_CLOSE: return op_close;
     case OP_TRANSFER: return op_transfer;
-    case OP_HANDLE_LIST: return op_handle_list;
     case OP_SIGNAL: return op_signal;
     case OP_TIMER: return op_timer;
     case OP_WAIT: return op_wait;
