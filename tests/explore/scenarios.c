@@ -137,9 +137,9 @@ const struct scenario scenarios[] = {
         .cpus = 2,
         .lower = true,
         .priority = {[C1] = 10, [C2] = 30, [S1] = 8, [S2] = 8, [LOWER] = 5, [KEEPER] = 30},
-        .client = {{CALL(SUB)}, {CALL(PLAIN), CALL(SUB)}},
-        .server = MAY_PARK,
-        .disturb = BIT(KILL_S1) | BIT(KILL_C1) | BIT(INTERRUPT_C2),
+        .client = {{CALL(PLAIN)}, {CALL(PLAIN), CALL(SUB)}},
+        .server = MAY_PARK | MAY_ANSWER,
+        .disturb = BIT(KILL_S1) | BIT(KILL_C1),
         .disturb_count = 1,
     },
     {
