@@ -33,8 +33,7 @@ static void received_check(unsigned who, const struct call *call) {
         const struct thread *server = setting.thread[other];
         if (are_one(holder, other) && list_is_linked(&call->in_interrupts) &&
             reply->holder->state == PROCESS_OPEN)
-            MUST_OF(who, other,
-                    server->block != BLOCK_RECEIVE || server->endpoint != call->session->endpoint);
+            MUST_OF(who, other, server->block != BLOCK_RECEIVE);
     }
     if (setting.thread[who]->interrupted)
         MUST_OF(who, holder, call->interrupted);
