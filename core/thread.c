@@ -206,8 +206,6 @@ static void thread_let_go(struct thread *thread) {
     if (thread->clone != NULL)
         object_unref(&thread->clone->object);
     thread->clone = NULL;
-    /* The reply stays with a holder that has not noticed yet. */
-    thread->call.reply->caller = NULL;
 }
 
 void thread_end(struct thread *thread, enum ax_cause cause, int64_t code) {

@@ -321,6 +321,19 @@ START_TEST(a_buffer_is_for_one_receive) {
 }
 END_TEST
 
+START_TEST(both_loans_are_checked) {
+    struct ax_ipc *ipc = fresh(world.one);
+    ipc->message.loan_count = 2;
+    ipc->message.loan_access[0] = ipc->message.loan_access[1] = AX_LOAN_READ;
+    ipc->message.loans[0] = (struct ax_loan){0x10000, 10};
+    ipc->message.loans[1] = (struct ax_loan){AX_USER_END, 10};
+    expect(call_again(world.one, world.session), AX_ERR_ADDRESS);
+    ipc->message.loans[1].address = 0x20000;
+    ipc->message.loan_access[1] = 0;
+    expect(call_again(world.one, world.session), AX_ERR_ARGUMENT);
+}
+END_TEST
+
 void ipc_call_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "ipc_call");
     tcase_add_test(tcase, a_call_waits_for_a_receiver);
@@ -346,4 +359,5 @@ void ipc_call_tests(Suite *suite) {
     tcase_add_test(tcase, the_short_path_is_taken_when_it_is_on);
     tcase_add_test(tcase, a_receiver_bound_to_another_cpu_is_reached);
     tcase_add_test(tcase, a_buffer_is_for_one_receive);
+    tcase_add_test(tcase, both_loans_are_checked);
 }

@@ -237,6 +237,17 @@ START_TEST(a_server_that_dies_before_it_is_told_leaves_nothing) {
 }
 END_TEST
 
+START_TEST(a_thread_that_waits_elsewhere_is_told_at_once) {
+    ax_handle second = endpoint_for(world.sam);
+    calls(world.one, world.session, 1);
+    ax_handle reply = takes(world.sam, world.endpoint, 1);
+    waits(world.sam, second);
+    interrupt(world.one);
+    has_interrupt(world.sam, reply);
+    ck_assert_uint_eq(signals_of(world.sue, world.endpoint), 0);
+}
+END_TEST
+
 void ipc_interrupt_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "ipc_interrupt");
     tcase_add_test(tcase, a_call_not_received_is_withdrawn);
@@ -257,4 +268,5 @@ void ipc_interrupt_tests(Suite *suite) {
     tcase_add_test(tcase, the_deadline_of_a_redelivered_call_is_told_with_it);
     tcase_add_test(tcase, a_new_instance_is_told_again_of_what_the_last_one_was);
     tcase_add_test(tcase, a_server_that_dies_before_it_is_told_leaves_nothing);
+    tcase_add_test(tcase, a_thread_that_waits_elsewhere_is_told_at_once);
 }

@@ -65,6 +65,8 @@ void world_end(void) {
     driver_check_invariants();
     ck_assert_uint_eq(kernel->counters.processes, world.processes);
     ck_assert_uint_eq(kernel->counters.threads, world.threads);
+    ck_assert_uint_eq(model_users(), world.threads);
+    ck_assert_uint_eq(model_spaces(), world.processes);
     ck_assert_uint_eq(world.client_account->used_bytes, 0);
     ck_assert_uint_eq(world.client_account->used_objects, 0);
     ck_assert_uint_eq(world.server_account->used_bytes, 0);

@@ -282,6 +282,19 @@ START_TEST(what_was_inherited_does_not_come_back_in_a_circle) {
 }
 END_TEST
 
+START_TEST(a_caller_that_became_worse_lends_what_it_has_now) {
+    struct thread *caller = caller_of(20);
+    calls(caller, world.session, 1);
+    expect(answer(world.sam, takes(world.sam, world.endpoint, 1), 1), AX_OK);
+    set_priority(caller, 16);
+    waits(world.sam, world.endpoint);
+    calls(caller, world.session, 2);
+    has_call(world.sam, 2);
+    set_priority(world.sam, 16); /* it is worked out anew */
+    ck_assert_uint_eq(world.sam->priority, 16);
+}
+END_TEST
+
 void priority_inherit_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "priority_inherit");
     tcase_add_test(tcase, a_server_inherits_from_the_call_it_serves);
@@ -302,4 +315,5 @@ void priority_inherit_tests(Suite *suite) {
     tcase_add_test(tcase, a_better_fresh_call_counts_behind_redelivered_ones);
     tcase_add_test(tcase, the_better_of_two_callers_is_not_kept_waiting);
     tcase_add_test(tcase, what_was_inherited_does_not_come_back_in_a_circle);
+    tcase_add_test(tcase, a_caller_that_became_worse_lends_what_it_has_now);
 }

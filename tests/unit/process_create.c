@@ -303,6 +303,15 @@ START_TEST(any_corpse_gives_way_when_the_machine_has_nothing_left) {
 }
 END_TEST
 
+START_TEST(who_waits_for_a_process_without_threads_sees_it_go) {
+    ax_handle handle = (ax_handle)create(world.one, 0, 0);
+    expect(kcall(world.two, AX_CALL_OBJECT_WAIT, handle, AX_SIGNAL_ENDED, AX_TIME_NEVER),
+           DRIVER_BLOCKED);
+    must_close(world.one, handle);
+    expect(driver_answer(world.two), AX_SIGNAL_ENDED);
+}
+END_TEST
+
 void process_create_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "process_create");
     tcase_add_test(tcase, a_process_begins_empty_with_all_rights);
@@ -325,4 +334,5 @@ void process_create_tests(Suite *suite) {
     tcase_add_test(tcase, a_corpse_gives_way_when_its_account_has_nothing_left);
     tcase_add_test(tcase, corpses_of_other_accounts_do_not_give_way_to_a_limit);
     tcase_add_test(tcase, any_corpse_gives_way_when_the_machine_has_nothing_left);
+    tcase_add_test(tcase, who_waits_for_a_process_without_threads_sees_it_go);
 }

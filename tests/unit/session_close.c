@@ -257,6 +257,27 @@ START_TEST(retiring_needs_the_right_and_known_flags) {
 }
 END_TEST
 
+START_TEST(a_close_that_a_refused_call_brings_goes_to_the_first_in_line) {
+    struct thread *third = new_thread(16), *fourth = driver_thread(third->process);
+    ax_handle theirs = driver_copy(world.server, world.endpoint, third->process, AX_RIGHT_ALL);
+    ax_handle carried = session_for(world.sam, world.endpoint, 8, world.client);
+    struct ax_ipc *ipc = fresh(world.one);
+    ipc->message.handle_count = 1;
+    ipc->message.handles[0] = (struct ax_message_handle){carried, AX_RIGHT_ALL};
+    expect(call_again(world.one, world.session), DRIVER_BLOCKED);
+    fresh(world.sam)->accept = 1;
+    expect(kcall(world.sam, AX_CALL_REPLY_RECEIVE, 0, world.endpoint), AX_OK);
+    must_close(world.sam, message(world.sam)->handles[0].handle);
+    must_close(world.two, carried);
+    waits(third, theirs);
+    waits(fourth, theirs);
+    end(world.server, AX_CAUSE_KILLED); /* the call comes to those who take no handles */
+    expect(driver_answer(world.one), AX_ERR_ACCEPT);
+    has_close(third, 8);
+    expect(driver_answer(fourth), DRIVER_BLOCKED);
+}
+END_TEST
+
 void session_close_tests(Suite *suite) {
     TCase *tcase = ipc_case(suite, "session_close");
     tcase_add_test(tcase, the_last_handle_announces_the_close);
@@ -281,4 +302,5 @@ void session_close_tests(Suite *suite) {
     tcase_add_test(tcase, ending_a_closed_session_retires_it);
     tcase_add_test(tcase, ending_a_session_with_many_calls_takes_portions);
     tcase_add_test(tcase, retiring_needs_the_right_and_known_flags);
+    tcase_add_test(tcase, a_close_that_a_refused_call_brings_goes_to_the_first_in_line);
 }
