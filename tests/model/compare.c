@@ -144,6 +144,19 @@ static void compare_page(int process, int index) {
     compare_frame(process, index, frame, wanted);
 }
 
+/* A mapped loan shows the lender's frames, whatever the lender has done. */
+static void compare_map(const struct ref_map *map) {
+    const struct process *process = ref.processes[map->process].core;
+    const struct region *region = space_find((struct process *)(uintptr_t)process, map->address);
+    if (region == NULL || region->reply == NULL || region->page_count != map->count ||
+        ((region->prot & AX_PROT_WRITE) != 0) != map->is_writable)
+        driver_fail("the loan mapped at %#llx of process %d is mapped otherwise",
+                    (unsigned long long)map->address, map->process);
+    for (unsigned i = 0; i < map->count; i++)
+        compare_frame(map->process, (int)(PAGES + i), memory_find(region->memory, i),
+                      map->frames[i]);
+}
+
 /* ---- Threads --------------------------------------------------------------------------------- */
 
 static void message_fail(int index, const char *what) {
@@ -324,6 +337,10 @@ void world_compare(void) {
             compare_process(p);
         for (int i = 0; ref.processes[p].exists && ref.processes[p].open && i < PAGES; i++)
             compare_page(p, i);
+    }
+    for (int m = 0; m < MAPS; m++) {
+        if (ref.maps[m].used)
+            compare_map(&ref.maps[m]);
     }
     for (int t = 0; t < THREADS; t++)
         compare_thread(t);

@@ -62,6 +62,7 @@ static void end_processes(void) {
 void world_end(void) {
     struct process *supervisor = ref.processes[SUPERVISOR].core;
     world_go_by_steps(0);
+    world_fast_count += kernel->counters.calls_fast;
     end_processes();
     kernel_lock();
     ax_result result = handle_close(driver_root(), driver_process_handle(supervisor));
@@ -200,8 +201,15 @@ static enum op_kind adapt(int t, const struct op *op) {
     int serving = ref.threads[t].serving;
     if (serving >= 0 && ref.threads[serving].call.deaths > 0 && op->d % 8 == 0)
         return OP_DIE; /* so that some calls are poisoned */
+    for (int m = 0; m < MAPS && op->d % 16 == 1; m++) {
+        if (ref.maps[m].used && ref.threads[ref.maps[m].caller].process == process)
+            return (op->d & 16) != 0 ? OP_CLONE : OP_TOUCH; /* while a loan is mapped */
+    }
     if (kind == OP_DIE && ref.threads[t].serving < 0)
         kind = OP_RECEIVE;
+    if ((kind == OP_LOAN_COPY || kind == OP_LOAN_MAP) && (op->c & 15) != 0 &&
+        world_lent(process, 0) == 0)
+        kind = (op->c & 32) != 0 ? OP_CALL : OP_RECEIVE;
     bool needs_reply = kind == OP_REPLY || kind == OP_ANSWER || kind == OP_FORWARD ||
                        kind == OP_SERVE || kind == OP_FAULT || kind == OP_LOAN_COPY ||
                        kind == OP_LOAN_MAP;

@@ -24,7 +24,7 @@ struct op {
     X(SERVE, 5)            \
     X(FAULT, 4)            \
     X(LOAN_COPY, 12)       \
-    X(LOAN_MAP, 6)         \
+    X(LOAN_MAP, 10)        \
     X(LIST, 3)             \
     X(BIND, 5)             \
     X(RETIRE, 8)           \
@@ -89,6 +89,7 @@ bool world_step(const struct op *op);
 void world_end(void);
 
 extern uint64_t world_call_count; /* kernel calls made */
+extern uint64_t world_fast_count; /* IPC calls by the short path */
 extern bool world_is_verbose;
 
 /* ---- Between the files of the world ---------------------------------------------------------- */
@@ -131,6 +132,7 @@ void *world_core(int process, ax_result handle);
 /* A handle of the process's table: mostly of that type, now and then of another, or none. */
 ax_handle world_choose(int process, enum ax_type type, uint16_t number);
 ax_handle world_handle(int process, enum ax_type type, unsigned number); /* of that type, or 0 */
+ax_handle world_lent(int process, unsigned number); /* a call that lends something, or 0 */
 uint64_t world_deadline(uint16_t number);
 uint32_t world_rights(uint16_t number);
 uint64_t world_place(int process, uint16_t number);

@@ -42,6 +42,11 @@ static void compose_handles(int t, struct ref_send *send, const struct op *op) {
     }
 }
 
+/* As most messages are in life: the short path is for these. */
+static bool is_plain(const struct op *op) {
+    return (op->b >> 11 & 1) != 0;
+}
+
 static struct ref_send compose(int t, const struct op *op) {
     static const uint8_t accepts[] = {0, 1, 2, 4};
     struct ref_send send = {.accept = accepts[(op->b >> 3) % 4],
@@ -53,6 +58,14 @@ static struct ref_send compose(int t, const struct op *op) {
     send.message.word_count = (op->d & 1) != 0 ? 1 + op->c % 4U : op->d % 17U;
     for (unsigned i = 0; i < send.message.word_count; i++)
         send.message.words[i] = ((uint64_t)op->c << 20 | op->d) + i;
+    if (is_plain(op)) {
+        send.accept = send.buffer_bytes = 0;
+        send.deadline = AX_TIME_NEVER;
+        send.message.word_count %= 6;
+        memset(&send.message.words[send.message.word_count], 0,
+               sizeof(uint64_t) * (AX_MESSAGE_WORDS - send.message.word_count));
+        return send;
+    }
     send.id_sequence = (op->d & 0x60) == 0x60 ? op->a + 1U : 0;
     if ((op->d & 0x380) == 0x380)
         send.id_process = world_choose(process_of(t), AX_TYPE_PROCESS, op->b);
@@ -104,8 +117,10 @@ static ax_handle choose_session(int t, uint16_t number) {
 static void op_call(int t, const struct op *op) {
     struct ref_send send = compose(t, op);
     send.target = choose_session(t, op->a);
-    compose_handles(t, &send, op);
-    compose_loans(&send.message, op);
+    if (!is_plain(op)) {
+        compose_handles(t, &send, op);
+        compose_loans(&send.message, op);
+    }
     write_message(t, &send);
     ax_result result = CALL_OF(t, CALL, send.target);
     world_finish(t, result, PREDICT(result, ref_call(t, &send)));
@@ -113,6 +128,8 @@ static void op_call(int t, const struct op *op) {
 
 static void compose_answer(int t, struct ref_send *send, const struct op *op) {
     send->target = world_choose(process_of(t), AX_TYPE_REPLY, op->a);
+    if (is_plain(op))
+        return;
     compose_handles(t, send, op);
     send->data_bytes = (op->c & 0x600) == 0x600 ? (op->c >> 11 & 3U) * 4 : 0;
     send->change_count = (op->c & 0xe000) == 0xe000 ? 1 + (op->b & 1U) : 0;
@@ -120,12 +137,24 @@ static void compose_answer(int t, struct ref_send *send, const struct op *op) {
         send->changes[i] = (struct ax_signal_change){1 + (op->b + i) % 6U, op->d & 3, op->b & 15};
 }
 
+/* Rather the one that it received from before. */
+static ax_handle choose_endpoint(int t, uint16_t number) {
+    const struct ref_process *process = &ref.processes[process_of(t)];
+    for (int i = 0; i < process->handle_end && (number & 0x300) != 0; i++) {
+        const struct ref_handle *handle = &process->handles[i];
+        if (handle->used && handle->object >= 0 && handle->object == ref.threads[t].endpoint &&
+            (handle->rights & AX_RIGHT_RECEIVE) != 0)
+            return handle->value;
+    }
+    return world_choose(process_of(t), AX_TYPE_ENDPOINT, number);
+}
+
 static void op_reply_receive(int t, const struct op *op) {
     struct ref_send send = compose(t, op);
     if (op->kind != OP_RECEIVE)
         compose_answer(t, &send, op);
     if (op->kind != OP_REPLY)
-        send.endpoint = world_choose(process_of(t), AX_TYPE_ENDPOINT, op->d);
+        send.endpoint = choose_endpoint(t, op->d);
     write_message(t, &send);
     ax_result result = CALL_OF(t, REPLY_RECEIVE, send.target, send.endpoint);
     world_finish(t, result, PREDICT(result, ref_reply_receive(t, &send)));
@@ -164,9 +193,26 @@ static void op_reply_control(int t, const struct op *op) {
 
 /* ---- Loans ----------------------------------------------------------------------------------- */
 
+ax_handle world_lent(int process, unsigned number) {
+    const struct ref_process *it = &ref.processes[process];
+    for (int i = 0; i < it->handle_end; i++) {
+        const struct ref_handle *handle =
+            &it->handles[((unsigned)i + number) % (unsigned)it->handle_end];
+        if (handle->used && handle->object < 0 &&
+            ref.threads[-1 - handle->object].call.message.loan_count > 0)
+            return handle->value;
+    }
+    return 0;
+}
+
+static ax_handle choose_lent(int t, uint16_t number) {
+    ax_handle lent = number % 8 != 0 ? world_lent(process_of(t), number) : 0;
+    return lent != 0 ? lent : world_choose(process_of(t), AX_TYPE_REPLY, number);
+}
+
 static void op_loan_copy(int t, const struct op *op) {
     static const uint64_t sizes[] = {4, 4, 8, 12, AX_PAGE_SIZE, 1 << 20};
-    ax_handle reply = world_choose(process_of(t), AX_TYPE_REPLY, op->a);
+    ax_handle reply = choose_lent(t, op->a);
     uint64_t loan, offset;
     choose_loan(t, reply, op->b, &loan, &offset);
     uint64_t address = world_address(op->c), size = sizes[op->d % 6];
@@ -178,7 +224,7 @@ static void op_loan_copy(int t, const struct op *op) {
 }
 
 static void op_loan_map(int t, const struct op *op) {
-    ax_handle reply = world_choose(process_of(t), AX_TYPE_REPLY, op->a);
+    ax_handle reply = choose_lent(t, op->a);
     uint64_t loan, offset, size = (op->c & 6) != 0 ? 4 : (op->c & 15) + 1U;
     choose_loan(t, reply, op->b, &loan, &offset);
     struct ref_map *map = NULL;
