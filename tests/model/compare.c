@@ -238,12 +238,30 @@ static const char *describe(void) {
     return text;
 }
 
+static const char *core_state(const struct thread *thread) {
+    static const char *const blocks[] = {
+        [BLOCK_NONE] = "blocked in nothing",     [BLOCK_CALL] = "blocked in call",
+        [BLOCK_RECEIVE] = "blocked in receive",  [BLOCK_WAIT] = "blocked in wait",
+        [BLOCK_QUEUE] = "blocked in queue_wait", [BLOCK_FUTEX] = "blocked in futex_wait"};
+    switch ((enum thread_state)thread->state) {
+    case THREAD_READY: return "ready";
+    case THREAD_RUNNING: return "running";
+    case THREAD_ENDED: return "ended";
+    default: return blocks[thread->block];
+    }
+}
+
 static void compare_thread(int index) {
     static const uint8_t blocks[] = {[REF_CALLS] = BLOCK_CALL,
                                      [REF_RECEIVES] = BLOCK_RECEIVE,
                                      [REF_WAITS] = BLOCK_WAIT,
                                      [REF_FUTEX] = BLOCK_FUTEX,
                                      [REF_QUEUES] = BLOCK_QUEUE};
+    static const char *const states[] = {[REF_CALLS] = "call",
+                                         [REF_RECEIVES] = "receive",
+                                         [REF_WAITS] = "wait",
+                                         [REF_FUTEX] = "futex_wait",
+                                         [REF_QUEUES] = "queue_wait"};
     struct ref_thread *it = &ref.threads[index];
     const struct thread *thread = it->core;
     if (it->state == REF_RUNS && it->before != REF_RUNS)
@@ -255,11 +273,10 @@ static void compare_thread(int index) {
     it->fresh = it->tells_seen = it->tells_events = false;
     if (it->state != REF_RUNS) {
         if (thread->state != THREAD_BLOCKED || thread->block != blocks[it->state])
-            driver_fail("thread %d is not blocked as %u: state %u, block %u", index, it->state,
-                        thread->state, thread->block);
+            driver_fail("thread %d is %s, not blocked in %s", index, core_state(thread),
+                        states[it->state]);
     } else if (thread->state != THREAD_READY && thread->state != THREAD_RUNNING) {
-        driver_fail("thread %d does not run: state %u, block %u", index, thread->state,
-                    thread->block);
+        driver_fail("thread %d is %s, though it could run", index, core_state(thread));
     } else if (it->has_result && (ax_result)thread->user.regs.rax != it->result) {
         driver_fail("thread %d came back with %s, not %s", index,
                     world_error_name((ax_result)thread->user.regs.rax),

@@ -106,20 +106,27 @@ static bool episode_fails(const struct episode *episode, bool aloud) {
     return status != 0;
 }
 
+/* Leaves out so many operations at a time, where it fails without them as well. */
+static void episode_cut(struct episode *episode, unsigned size) {
+    for (unsigned at = 0; at < episode->count;) {
+        struct episode shorter = *episode;
+        unsigned cut = at + size > shorter.count ? shorter.count - at : size;
+        memmove(&shorter.ops[at], &shorter.ops[at + cut],
+                (shorter.count - at - cut) * sizeof(shorter.ops[0]));
+        shorter.count -= cut;
+        if (episode_fails(&shorter, false))
+            *episode = shorter;
+        else
+            at += size;
+    }
+}
+
 static void episode_shrink(struct episode *episode) {
     world_start(episode->cpus, episode->slow_ipc, 0); /* which the children then need not do */
-    for (unsigned size = EPISODE / 2; size > 0; size /= 2) {
-        for (unsigned at = 0; at < episode->count;) {
-            struct episode shorter = *episode;
-            unsigned cut = at + size > shorter.count ? shorter.count - at : size;
-            memmove(&shorter.ops[at], &shorter.ops[at + cut],
-                    (shorter.count - at - cut) * sizeof(shorter.ops[0]));
-            shorter.count -= cut;
-            if (episode_fails(&shorter, false))
-                *episode = shorter;
-            else
-                at += size;
-        }
+    for (unsigned before = 0; before != episode->count;) {
+        before = episode->count;
+        for (unsigned size = (before + 1) / 2; size > 0; size /= 2)
+            episode_cut(episode, size);
     }
 }
 
