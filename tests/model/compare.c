@@ -90,6 +90,9 @@ static void compare_process(int index) {
     if (!it->open) {
         if (handle_counts[it->object] > 0 && process->state != PROCESS_CORPSE)
             driver_fail("process %d is no corpse", index);
+        if (handle_counts[it->object] > 0 && it->is_released &&
+            (process->space.region_count != 0 || !list_is_empty(&process->threads)))
+            driver_fail("process %d has not given its memory back", index);
         return;
     }
     if (process->state != PROCESS_OPEN)
