@@ -31,12 +31,20 @@ static void on_abort(int number) {
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
+#define SANITIZED
 void __asan_on_error(void);
 void __asan_on_error(void) {
     path_print();
 }
 #endif
 #endif
+
+static void signals_catch(void) {
+    signal(SIGABRT, on_abort);
+#ifndef SANITIZED /* which tells more itself */
+    signal(SIGSEGV, on_abort);
+#endif
+}
 
 static void explore(const struct scenario *scenario, uint64_t limit, struct figures *all) {
     struct figures figures;
@@ -65,7 +73,7 @@ int main(int count, char **arguments) {
             return 2;
         }
     }
-    signal(SIGABRT, on_abort);
+    signals_catch();
     struct figures all = {0};
     unsigned explored = 0;
     double start = seconds();
