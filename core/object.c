@@ -19,7 +19,7 @@ ax_result object_make(enum ax_type type, struct account *account, size_t size_by
     list_init(&object->work);
     list_init(&object->all);
     list_append(&kernel->objects, &object->all);
-    memcpy(made, &object, sizeof(object)); /* whatever kind of pointer it is */
+    memcpy(made, &memory, sizeof(memory)); /* whatever kind of pointer it is */
     return AX_OK;
 }
 
