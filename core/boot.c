@@ -167,7 +167,7 @@ static void root_task_make(const struct hal_boot *boot) {
     boot_expect(process_make(kernel->root_account, &kernel->root.process));
     kernel->root.process->is_root = true;
     object_ref(&kernel->root.process->object); /* core's own, beside the handle's */
-    root_give(AX_ROOT_PROCESS, &kernel->root.process->object, AX_RIGHT_ALL);
+    root_give(AX_ROOT_PROCESS, &kernel->root.process->object, AX_RIGHT_PROCESS);
     object_ref(&kernel->root_account->object);
     root_give(AX_ROOT_ACCOUNT, &kernel->root_account->object, AX_RIGHT_ALL);
     device_give(AX_ROOT_SYSTEM, AX_DEVICE_SYSTEM, 0);

@@ -3,6 +3,7 @@
 
 #include "account.h"
 #include "calls.h"
+#include "device.h"
 #include "kernel.h"
 #include "process.h"
 #include "thread.h"
@@ -14,7 +15,7 @@ ax_result sys_process_create(struct thread *thread, const uint64_t arguments[5])
     TRY(account_lookup(thread, arguments[0], &account));
     TRY(place_decode(thread, arguments[1], &place));
     ax_result result = process_make(account, &process);
-    return place_made(&place, result, process, AX_RIGHT_ALL);
+    return place_made(&place, result, process, AX_RIGHT_PROCESS);
 }
 
 ax_result sys_process_end(struct thread *thread, const uint64_t arguments[5]) {
@@ -100,11 +101,12 @@ static ax_result process_thread(struct thread *caller, struct process *process, 
 
 static const uint32_t control_rights[] = {
     [AX_PROCESS_SUSPEND] = AX_RIGHT_CONTROL, [AX_PROCESS_RESUME] = AX_RIGHT_CONTROL,
-    [AX_PROCESS_LABEL] = AX_RIGHT_SET_LABEL, [AX_PROCESS_PERSONALITY] = AX_RIGHT_THREADS,
+    [AX_PROCESS_LABEL] = AX_RIGHT_CONTROL,   [AX_PROCESS_PERSONALITY] = AX_RIGHT_THREADS,
     [AX_PROCESS_THREAD] = AX_RIGHT_INSPECT,  [AX_PROCESS_RELEASE] = AX_RIGHT_CONTROL,
 };
 
-/* Needs a real handle for what a process may not do to itself: label and suspend. */
+/* Needs a real handle for what a process may not do to itself: label and suspend; for a label also
+ * the authority, which is of the whole system. */
 static ax_result control_lookup(struct thread *thread, const uint64_t arguments[5],
                                 struct process **process, uint32_t *rights) {
     uint64_t op = arguments[1];
@@ -116,11 +118,13 @@ static ax_result control_lookup(struct thread *thread, const uint64_t arguments[
         return op == AX_PROCESS_PERSONALITY || op == AX_PROCESS_THREAD ? AX_OK : AX_ERR_HANDLE;
     }
     struct object *object;
-    ax_result result = handle_lookup_rights(thread->process, (ax_handle)arguments[0],
-                                            AX_TYPE_PROCESS, control_rights[op], &object, rights);
-    if (result == AX_OK)
-        *process = (struct process *)object;
-    return result;
+    struct device *system;
+    TRY(handle_lookup_rights(thread->process, (ax_handle)arguments[0], AX_TYPE_PROCESS,
+                             control_rights[op], &object, rights));
+    *process = (struct process *)object;
+    if (op == AX_PROCESS_LABEL)
+        TRY(device_lookup(thread, arguments[4], AX_DEVICE_SYSTEM, AX_RIGHT_SET_LABEL, &system));
+    return AX_OK;
 }
 
 ax_result sys_process_control(struct thread *thread, const uint64_t arguments[5]) {
@@ -182,7 +186,7 @@ static ax_result clone_thread(struct thread *thread, const uint64_t arguments[5]
     first->page->inside = thread->page->inside;
     thread->clone = NULL;
     sched_ready(first);
-    return place_made(place, AX_OK, child, AX_RIGHT_ALL);
+    return place_made(place, AX_OK, child, AX_RIGHT_PROCESS);
 }
 
 static ax_result clone_portion(struct thread *thread, const uint64_t arguments[5],

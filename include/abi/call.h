@@ -286,10 +286,11 @@ process_end(process, enum ax_cause, code)
     the last process handle is closed, or its account has nothing left. The cause is one of EXIT to
     HUNG. ENDED: it ends, or has ended, already.
 
-process_control(process, enum ax_process_op, a, b)
+process_control(process, enum ax_process_op, a, b, authority)
     SUSPEND, RESUME (CONTROL; counted; a suspended process's blocked calls go on, but nothing of it
-    runs), LABEL (SET_LABEL; a: thread slot or AX_ALL_THREADS, b: label), PERSONALITY (THREADS;
-    struct ax_personality in the buffer), THREAD (INSPECT; a: slot, b: place; answers a handle to
+    runs), LABEL (CONTROL; a: thread slot or AX_ALL_THREADS, b: label; authority: a
+    device of kind AX_DEVICE_SYSTEM with SET_LABEL), PERSONALITY (THREADS; struct ax_personality in
+    the buffer), THREAD (INSPECT; a: slot, b: place; answers a handle to
 that thread with the rights that the process handle has), RELEASE (CONTROL: gives the corpse's
 memory back now).
 

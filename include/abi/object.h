@@ -63,10 +63,11 @@ enum ax_right {
     AX_RIGHT_CONTROL = 1U << 14,   /* process, thread: end, suspend, resume, interrupt, schedule */
     AX_RIGHT_INSPECT = 1U << 15,   /* process, thread: read registers, memory, cause of end */
     AX_RIGHT_CHANGE = 1U << 16,    /* process, thread: write registers and memory */
-    AX_RIGHT_SET_LABEL = 1U << 17, /* process: set its threads' labels */
+    AX_RIGHT_SET_LABEL = 1U << 17, /* system device: set labels (process_control) */
     AX_RIGHT_CHARGE = 1U << 18,    /* account: make processes and accounts that it pays for */
     AX_RIGHT_ACK = 1U << 19,       /* irq: acknowledge */
     AX_RIGHT_ALL = (1U << 20) - 1,
+    AX_RIGHT_PROCESS = AX_RIGHT_ALL & ~AX_RIGHT_SET_LABEL, /* of a new process's handle */
 };
 
 /* Not a right but a mark on a handle: process_clone does not copy it. */

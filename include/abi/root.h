@@ -31,10 +31,10 @@ struct ax_root_image {
 
 /* The handles the root task finds in its table, at these indices, generation 0. */
 enum ax_root_handle {
-    AX_ROOT_PROCESS = 1, /* its own process, all rights */
+    AX_ROOT_PROCESS = 1, /* its own process, AX_RIGHT_PROCESS */
     AX_ROOT_THREAD,      /* its first thread (the new one after a restart) */
     AX_ROOT_ACCOUNT,     /* the account of all memory */
-    AX_ROOT_SYSTEM,      /* device of kind AX_DEVICE_SYSTEM */
+    AX_ROOT_SYSTEM,      /* device of kind AX_DEVICE_SYSTEM, all rights */
     AX_ROOT_DEVICE_MEMORY,
     AX_ROOT_DEVICE_PORTS,
     AX_ROOT_DEVICE_IRQS,

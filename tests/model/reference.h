@@ -276,7 +276,8 @@ ax_result ref_thread_create(int thread, ax_handle process, uint64_t place, int *
 ax_result ref_thread_exit(int thread, uint64_t clear_address);
 ax_result ref_process_create(int thread, ax_handle account, uint64_t place, int *payer, int *to);
 ax_result ref_process_end(int thread, ax_handle process, enum ax_cause cause);
-ax_result ref_process_control(int thread, ax_handle process, enum ax_process_op op, uint64_t label);
+ax_result ref_process_control(int thread, ax_handle process, enum ax_process_op op, uint64_t label,
+                              ax_handle authority);
 ax_result ref_process_thread(int thread, ax_handle process, int of, uint64_t place,
                              uint32_t *rights, int *to);
 ax_result ref_clone(int thread, uint64_t place, int *to);

@@ -362,12 +362,15 @@ void ref_fault(int thread, enum ax_cause cause) {
 
 static const uint32_t control_rights[] = {[AX_PROCESS_SUSPEND] = AX_RIGHT_CONTROL,
                                           [AX_PROCESS_RESUME] = AX_RIGHT_CONTROL,
-                                          [AX_PROCESS_LABEL] = AX_RIGHT_SET_LABEL,
+                                          [AX_PROCESS_LABEL] = AX_RIGHT_CONTROL,
                                           [AX_PROCESS_RELEASE] = AX_RIGHT_CONTROL};
 
-ax_result ref_process_control(int thread, ax_handle value, enum ax_process_op op, uint64_t label) {
-    struct ref_handle *handle;
+ax_result ref_process_control(int thread, ax_handle value, enum ax_process_op op, uint64_t label,
+                              ax_handle authority) {
+    struct ref_handle *handle, *system;
     TRY_REF(ref_look(thread, value, AX_TYPE_PROCESS, control_rights[op], &handle));
+    if (op == AX_PROCESS_LABEL)
+        TRY_REF(ref_look(thread, authority, AX_TYPE_DEVICE, AX_RIGHT_SET_LABEL, &system));
     struct ref_process *process = &ref.processes[ref.objects[handle->object].of];
     if (op == AX_PROCESS_RELEASE) {
         if (process->open)
@@ -410,6 +413,7 @@ void ref_clone_fill(int thread, int child) {
     to->handle_end = from->handle_end;
     for (int i = 0; i < HANDLES; i++) {
         if (from->handles[i].used && from->handles[i].object >= 0 &&
+            ref.objects[from->handles[i].object].type != AX_TYPE_DEVICE &&
             (from->handles[i].rights & AX_HANDLE_NOT_CLONED) == 0)
             to->handles[i] = from->handles[i];
     }

@@ -196,7 +196,7 @@ static void op_process(int t, const struct op *op) {
         int made = ref_process_new(world_core(to, result), payer);
         object = ref.processes[made].object;
     }
-    world_made(t, result, predicted, to, object, AX_RIGHT_ALL);
+    world_made(t, result, predicted, to, object, AX_RIGHT_PROCESS);
 }
 
 static void op_clone(int t, const struct op *op) {
@@ -212,7 +212,7 @@ static void op_clone(int t, const struct op *op) {
         (void)ref_thread_new(child, first, ref.threads[t].base, ref.threads[t].label);
         object = ref.processes[child].object;
     }
-    world_made(t, result, predicted, to, object, AX_RIGHT_ALL);
+    world_made(t, result, predicted, to, object, AX_RIGHT_PROCESS);
 }
 
 static void op_end(int t, const struct op *op) {
@@ -235,8 +235,10 @@ static void op_process_control(int t, const struct op *op) {
     uint64_t label = 100U + op->c % 8U;
     if (process == 0)
         process = AX_HANDLE_INDEX_MASK;
-    ax_result result = CALL_OF(t, PROCESS_CONTROL, process, what, AX_ALL_THREADS, label);
-    world_finish(t, result, PREDICT(result, ref_process_control(t, process, what, label)));
+    ax_handle authority = world_choose(process_of(t), AX_TYPE_DEVICE, op->d);
+    ax_result result = CALL_OF(t, PROCESS_CONTROL, process, what, AX_ALL_THREADS, label, authority);
+    ax_result predicted = PREDICT(result, ref_process_control(t, process, what, label, authority));
+    world_finish(t, result, predicted);
 }
 
 /* What the account could still give away, which the reference takes from the kernel. */

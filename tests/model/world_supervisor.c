@@ -11,12 +11,13 @@
 
 #define SUPERVISOR_PRIORITY 20
 #define ENTRY               UINT64_C(0x400000)
+#define SYSTEM_RIGHTS       (AX_RIGHT_SET_LABEL | AX_RIGHT_COPY | AX_RIGHT_MOVE)
 
 static const int self = SUPERVISOR;
 
 /* What every program is given, by the index in the supervisor's table. */
 struct gifts {
-    ax_handle endpoint, stash, memory, event, timer, queue, account;
+    ax_handle endpoint, stash, memory, event, timer, queue, account, system;
 };
 static struct gifts gifts;
 
@@ -93,7 +94,7 @@ static ax_handle start_process(ax_handle account) {
         return 0;
     }
     int made = ref_process_new(world_core(self, result), payer);
-    world_made(self, result, AX_OK, self, ref.processes[made].object, AX_RIGHT_ALL);
+    world_made(self, result, AX_OK, self, ref.processes[made].object, AX_RIGHT_PROCESS);
     return (ax_handle)result;
 }
 
@@ -112,8 +113,9 @@ static void start_thread(ax_handle process, int priority, uint64_t label) {
                ref_object_new(AX_TYPE_THREAD, NULL, made, ref_account_of(in)), AX_RIGHT_ALL);
     result = CALL_OF(self, THREAD_CONTROL, thread, AX_THREAD_PRIORITY, (uint64_t)priority);
     expect(result, ref_priority(self, thread, priority));
-    result = CALL_OF(self, PROCESS_CONTROL, process, AX_PROCESS_LABEL, AX_ALL_THREADS, label);
-    expect(result, ref_process_control(self, process, AX_PROCESS_LABEL, label));
+    result = CALL_OF(self, PROCESS_CONTROL, process, AX_PROCESS_LABEL, AX_ALL_THREADS, label,
+                     gifts.system);
+    expect(result, ref_process_control(self, process, AX_PROCESS_LABEL, label, gifts.system));
 }
 
 static void map(ax_handle process, ax_handle memory, unsigned page, unsigned count) {
@@ -139,6 +141,8 @@ static void start_program(unsigned number) {
     give(process, gifts.timer, AX_RIGHT_ALL);
     give(process, gifts.queue, AX_RIGHT_ALL);
     give(process, gifts.account, AX_RIGHT_ALL);
+    if ((number & 2) != 0) /* it may set labels */
+        give(process, gifts.system, AX_RIGHT_ALL);
     give_session(process, gifts.endpoint);
     give(process, world_handle(self, AX_TYPE_PROCESS, number), AX_RIGHT_ALL);
     ax_handle endpoint = make(AX_TYPE_ENDPOINT, 0, 0);
@@ -162,7 +166,7 @@ static void start_program(unsigned number) {
 static bool is_gift(ax_handle handle) {
     return handle == gifts.endpoint || handle == gifts.stash || handle == gifts.memory ||
            handle == gifts.event || handle == gifts.timer || handle == gifts.queue ||
-           handle == gifts.account;
+           handle == gifts.account || handle == gifts.system;
 }
 
 static bool has_ended(const struct ref_handle *handle) {
@@ -201,7 +205,7 @@ static void resume_all(void) {
         const struct ref_process *process = &ref.processes[ref.objects[handle->object].of];
         while (process->open && process->suspended > 0) {
             ax_result result = CALL_OF(self, PROCESS_CONTROL, handle->value, AX_PROCESS_RESUME);
-            expect(result, ref_process_control(self, handle->value, AX_PROCESS_RESUME, 0));
+            expect(result, ref_process_control(self, handle->value, AX_PROCESS_RESUME, 0, 0));
         }
     }
 }
@@ -294,6 +298,11 @@ void world_populate(void) {
     world_made(self, result, AX_OK, self, ample, AX_RIGHT_ALL);
     gifts.account = (ax_handle)result;
     gifts.stash = start_process(0);
+    struct object *system = driver_object(driver_root(), AX_ROOT_SYSTEM);
+    gifts.system = driver_copy(driver_root(), AX_ROOT_SYSTEM, process, SYSTEM_RIGHTS);
+    int device = ref_object_new(AX_TYPE_DEVICE, system, -1, account);
+    ref.objects[device].kept = true;
+    ref_handle_new(ref.threads[self].process, device, SYSTEM_RIGHTS, gifts.system);
     map(0, 0, 0, 4);
     for (unsigned i = 0; i < 3; i++)
         start_program(0xfd + i);

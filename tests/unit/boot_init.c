@@ -48,7 +48,7 @@ START_TEST(root_is_handed_everything) {
         bool is_memory = types[i] == AX_TYPE_MEMORY;
         ck_assert_uint_eq(slot.rights & AX_RIGHT_WRITE, is_memory ? 0 : AX_RIGHT_WRITE);
         if (!is_memory)
-            ck_assert_uint_eq(slot.rights, AX_RIGHT_ALL);
+            ck_assert_uint_eq(slot.rights, i == AX_ROOT_PROCESS ? AX_RIGHT_PROCESS : AX_RIGHT_ALL);
     }
     ck_assert_ptr_eq(slot_of_root(AX_ROOT_PROCESS).object, &driver_root()->object);
     ck_assert_ptr_eq(slot_of_root(AX_ROOT_THREAD).object, &driver_root_thread()->object);

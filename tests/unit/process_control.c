@@ -3,23 +3,25 @@
 #include "process_tests.h"
 
 static ax_handle server_handle; /* of the client's, all rights */
+static ax_handle authority;     /* to set labels */
 static uint64_t there, here;    /* three pages of the server's, and of the client's */
 
 static void control_start(void) {
     ipc_start();
     server_handle = grant(world.server, world.client, AX_RIGHT_ALL);
+    authority = driver_copy(driver_root(), AX_ROOT_SYSTEM, world.client, AX_RIGHT_SET_LABEL);
     there = driver_map(world.server, 0x1000000, 3, RW);
     here = driver_map(world.client, 0x2000000, 3, RW);
 }
 
 static ax_result control(uint64_t op, uint64_t a, uint64_t b) {
-    return kcall(world.one, AX_CALL_PROCESS_CONTROL, server_handle, op, a, b);
+    return kcall(world.one, AX_CALL_PROCESS_CONTROL, server_handle, op, a, b, authority);
 }
 
 static ax_result control_with(uint32_t rights, uint64_t op) {
     ax_handle weak = grant(world.server, world.client, rights);
-    ax_result result =
-        kcall(world.one, AX_CALL_PROCESS_CONTROL, weak, op, AX_ALL_THREADS, AX_PLACE_ANY);
+    ax_result result = kcall(world.one, AX_CALL_PROCESS_CONTROL, weak, op, AX_ALL_THREADS,
+                             AX_PLACE_ANY, authority);
     must_close(world.one, weak);
     return result;
 }
@@ -137,6 +139,31 @@ START_TEST(a_new_label_goes_with_the_next_call) {
 }
 END_TEST
 
+static ax_result label_with(ax_handle process, ax_handle with) {
+    return kcall(world.one, AX_CALL_PROCESS_CONTROL, process, AX_PROCESS_LABEL, AX_ALL_THREADS, 7,
+                 with);
+}
+
+/* Its own child, with all rights that it gets to it, included. */
+START_TEST(nobody_sets_labels_without_the_authority) {
+    ax_result child = kcall(world.one, AX_CALL_PROCESS_CLONE, 0x400000, 0x7f0000, 0, 0);
+    ax_result empty = kcall(world.one, AX_CALL_PROCESS_CREATE, 0, 0);
+    ck_assert(child > 0 && empty > 0);
+    ax_handle processes[] = {(ax_handle)child, (ax_handle)empty, server_handle};
+    ax_handle weak = driver_copy(driver_root(), AX_ROOT_SYSTEM, world.client,
+                                 AX_RIGHT_ALL & ~AX_RIGHT_SET_LABEL);
+    ax_handle ports = driver_copy(driver_root(), AX_ROOT_DEVICE_PORTS, world.client, AX_RIGHT_ALL);
+    for (unsigned i = 0; i < 3; i++) {
+        expect(label_with(processes[i], AX_HANDLE_NONE), AX_ERR_HANDLE);
+        expect(label_with(processes[i], stale(world.one)), AX_ERR_HANDLE);
+        expect(label_with(processes[i], processes[i]), AX_ERR_TYPE);
+        expect(label_with(processes[i], ports), AX_ERR_TYPE);
+        expect(label_with(processes[i], weak), AX_ERR_RIGHTS);
+        expect(label_with(processes[i], authority), AX_OK);
+    }
+}
+END_TEST
+
 START_TEST(a_personality_is_checked) {
     static const struct ax_personality bad[] = {
         {.entry = AX_USER_END},
@@ -179,7 +206,7 @@ END_TEST
 START_TEST(each_operation_needs_its_right) {
     static const uint32_t rights[] = {
         [AX_PROCESS_SUSPEND] = AX_RIGHT_CONTROL, [AX_PROCESS_RESUME] = AX_RIGHT_CONTROL,
-        [AX_PROCESS_LABEL] = AX_RIGHT_SET_LABEL, [AX_PROCESS_PERSONALITY] = AX_RIGHT_THREADS,
+        [AX_PROCESS_LABEL] = AX_RIGHT_CONTROL,   [AX_PROCESS_PERSONALITY] = AX_RIGHT_THREADS,
         [AX_PROCESS_THREAD] = AX_RIGHT_INSPECT,  [AX_PROCESS_RELEASE] = AX_RIGHT_CONTROL,
     };
     for (unsigned op = 0; op <= AX_PROCESS_RELEASE; op++) {
@@ -193,7 +220,7 @@ START_TEST(a_process_does_not_label_or_suspend_itself_without_a_handle) {
     static const uint64_t ops[] = {AX_PROCESS_SUSPEND, AX_PROCESS_RESUME, AX_PROCESS_LABEL,
                                    AX_PROCESS_RELEASE};
     for (unsigned i = 0; i < 4; i++)
-        expect(kcall(world.one, AX_CALL_PROCESS_CONTROL, 0, ops[i], AX_ALL_THREADS, 1),
+        expect(kcall(world.one, AX_CALL_PROCESS_CONTROL, 0, ops[i], AX_ALL_THREADS, 1, authority),
                AX_ERR_HANDLE);
     ck_assert_uint_eq(world.one->label, LABEL);
 }
@@ -302,6 +329,7 @@ void process_control_tests(Suite *suite) {
     tcase_add_test(tcase, a_suspended_process_ends);
     tcase_add_test(tcase, labels_are_set_on_one_thread_or_all);
     tcase_add_test(tcase, a_new_label_goes_with_the_next_call);
+    tcase_add_test(tcase, nobody_sets_labels_without_the_authority);
     tcase_add_test(tcase, a_personality_is_checked);
     tcase_add_test(tcase, a_thread_is_found_by_its_slot);
     tcase_add_test(tcase, each_operation_needs_its_right);

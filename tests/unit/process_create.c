@@ -28,7 +28,7 @@ START_TEST(a_process_begins_empty_with_all_rights) {
     expect(
         handle_lookup_rights(world.client, (ax_handle)handle, AX_TYPE_PROCESS, 0, &object, &rights),
         AX_OK);
-    ck_assert_uint_eq(rights, AX_RIGHT_ALL);
+    ck_assert_uint_eq(rights, AX_RIGHT_PROCESS);
 }
 END_TEST
 
