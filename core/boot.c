@@ -154,6 +154,8 @@ static void boot_page_give(const struct hal_boot *boot) {
     boot_expect(memory_make_contiguous(kernel->root_account, 1, &portion, &memory));
     struct ax_boot_page *page = frame_window(memory_find(memory, 0));
     kernel->root.page = page;
+    kernel->root.memory = memory;
+    object_ref(&memory->object);
     page->cpu_count = kernel->cpu_count;
     page->memory_bytes = kernel->frames.total_count * AX_PAGE_SIZE;
     page->image_bytes = boot->module_count > 1 ? boot->module_bytes[1] : 0;

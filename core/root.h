@@ -17,6 +17,7 @@ enum root_step {
 struct root {
     struct process *process;   /* holds a ref */
     struct ax_boot_page *page; /* core's window on it */
+    struct memory *memory;     /* the page's; holds a ref, for root may close its handle */
     const struct ax_root_image *image;
     uint64_t image_bytes;
     uint64_t loaded; /* pages of the image that are in place */

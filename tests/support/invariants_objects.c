@@ -327,6 +327,7 @@ void census_count_objects(void) {
     list_for_each (object, &kernel->objects, all)
         object_count(object);
     census_ref(&kernel->root_account->object);
+    census_ref(&kernel->root.memory->object);
     census_frame(frame_at(kernel->physical_kernel_page), false);
     for (unsigned i = 0; i < driver.account_count; i++)
         census_ref(&driver.accounts[i]->object);

@@ -223,6 +223,19 @@ START_TEST(thread_slot_was_closed) {
 }
 END_TEST
 
+/* Core goes on telling of restarts in the page, whoever still has it. */
+START_TEST(boot_page_was_closed) {
+    driver_start(NULL);
+    const struct frame *frame = frame_of_window(kernel->root.page);
+    expect(kcall(driver_root_thread(), AX_CALL_HANDLE_CLOSE, AX_ROOT_BOOT), AX_OK);
+    driver_settle();
+    ck_assert_int_eq(frame->state, FRAME_USED);
+    die(driver_root_thread());
+    ck_assert_uint_eq(kernel->root.page->root_restarts, 1);
+    machine_stop();
+}
+END_TEST
+
 /* A call it had received waits for its next instance. */
 START_TEST(received_calls_are_kept) {
     driver_start(NULL);
@@ -327,6 +340,7 @@ TCase *boot_restart_tests(void) {
     tcase_add_test(tcase, restart_waits_for_other_cpus);
     tcase_add_test(tcase, second_thread_dies_as_well);
     tcase_add_loop_test(tcase, thread_slot_was_closed, 0, 2);
+    tcase_add_test(tcase, boot_page_was_closed);
     tcase_add_test(tcase, received_calls_are_kept);
     tcase_add_test(tcase, personality_is_forgotten);
     tcase_add_test(tcase, restart_is_cut_in_portions);
