@@ -83,8 +83,8 @@ static void endpoint_join(struct endpoint *endpoint, struct thread *thread) {
     object_ref(&endpoint->object);
     list_append(&endpoint->members, &thread->in_members);
     endpoint->member_count++;
-    if (endpoint->server_id != thread->process->object.id) {
-        endpoint->server_id = thread->process->object.id;
+    if (endpoint->instance != thread->process->instance) {
+        endpoint->instance = thread->process->instance;
         binding_renew(endpoint);
     }
 }

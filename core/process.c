@@ -10,6 +10,7 @@ ax_result process_make(struct account *account, struct process **made) {
     struct process *process;
     TRY(object_make(AX_TYPE_PROCESS, account, sizeof(*process), &process));
     process->account = account;
+    process->instance = process->object.id;
     object_ref(&account->object);
     list_init(&process->threads);
     list_init(&process->interrupts);
@@ -45,15 +46,15 @@ void process_end(struct process *process, enum ax_cause cause, uint32_t fault, i
     if (process->state != PROCESS_OPEN)
         return;
     TRACE(AX_TRACE_END, process->object.id, cause);
-    if (process->is_root) {
-        root_restart(process, cause, fault, address);
-        return;
-    }
-    process->state = PROCESS_ENDING;
     process->cause = cause;
-    process->fault = fault;
-    process->code = code;
-    process->fault_address = address;
+    if (process->is_root) {
+        root_restart(process, fault, address);
+    } else {
+        process->state = PROCESS_ENDING;
+        process->fault = fault;
+        process->code = code;
+        process->fault_address = address;
+    }
     struct thread *current = cpu_this()->current;
     if (current != NULL && current->process == process) {
         process_count_death(current);
@@ -84,7 +85,7 @@ void process_thread_left(struct process *process) {
         object_work(&process->object);
 }
 
-static bool process_give_back_calls(struct process *process, unsigned *portion) {
+bool process_give_back_calls(struct process *process, unsigned *portion) {
     struct tree_node *first;
     while ((first = tree_first(&process->received)) != NULL) {
         if (!portion_take(portion))

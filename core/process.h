@@ -32,6 +32,7 @@ struct process {
     struct tree received;
     struct list interrupts; /* struct call.in_interrupts: early answers to ask for, not yet told */
     struct ax_personality personality; /* entry 0: none */
+    uint64_t instance;                 /* unique; the root task starts anew in the same process */
     uint64_t next_sequence;            /* of call ids that core chooses */
 
     uint8_t state; /* enum process_state */
@@ -58,8 +59,11 @@ void process_end(struct process *process, enum ax_cause cause, uint32_t fault, i
                  uint64_t address);
 
 /* Ends threads that have not, up to *portion; true: all have.
- * Calls that a thread serves count a death where the cause is the instance.s own doing. */
+ * Calls that a thread serves count a death where the cause is the instance's own doing. */
 bool process_end_threads(struct process *process, enum ax_cause cause, unsigned *portion);
+
+/* Its unanswered calls go back to their endpoints, up to *portion; true: all have. */
+bool process_give_back_calls(struct process *process, unsigned *portion);
 
 /* A thread left its CPU: an ENDING or suspended process may have waited for that. */
 void process_thread_left(struct process *process);

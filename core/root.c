@@ -4,6 +4,7 @@
 #include <base/align.h>
 #include <base/memory.h>
 
+#include "calls.h"
 #include "kernel.h"
 #include "process.h"
 #include "thread.h"
@@ -48,7 +49,8 @@ static bool image_is_valid(const struct ax_root_image *image, uint64_t image_byt
     return has_entry;
 }
 
-static void root_map(struct process *process, uint64_t start, uint64_t size_bytes, uint32_t prot) {
+static ax_result root_map(struct process *process, uint64_t start, uint64_t size_bytes,
+                          uint32_t prot) {
     uint64_t page_count = align_up(size_bytes, AX_PAGE_SIZE) / AX_PAGE_SIZE;
     struct region wanted = {.process = process,
                             .start = start,
@@ -56,35 +58,38 @@ static void root_map(struct process *process, uint64_t start, uint64_t size_byte
                             .prot = prot,
                             .allowed = prot,
                             .is_private = true};
-    if (space_map(&wanted, false) != AX_OK)
-        root_halt("damaged image, or no memory for it");
+    return space_map(&wanted, false);
 }
 
-static void image_map(struct process *process, const struct ax_root_image *image) {
-    for (uint64_t i = 0; i < image->segment_count; i++) {
-        const struct ax_root_segment *segment = &image->segments[i];
-        root_map(process, segment->address, segment->size_bytes, (uint32_t)segment->prot);
+/* Maps the segments that are not yet, and the stack. */
+static ax_result image_map(struct process *process) {
+    struct root *root = &kernel->root;
+    for (; root->mapped < root->image->segment_count; root->mapped++) {
+        const struct ax_root_segment *segment = &root->image->segments[root->mapped];
+        TRY(root_map(process, segment->address, segment->size_bytes, (uint32_t)segment->prot));
     }
-    root_map(process, ROOT_STACK_START, ROOT_STACK_BYTES, AX_PROT_READ | AX_PROT_WRITE);
+    if (root->mapped == root->image->segment_count)
+        TRY(root_map(process, ROOT_STACK_START, ROOT_STACK_BYTES, AX_PROT_READ | AX_PROT_WRITE));
+    root->mapped = AX_ROOT_SEGMENTS + 1;
+    return AX_OK;
 }
 
 /* Copies one page of a segment out of the image. */
-static void page_load(struct process *process, const struct ax_root_segment *segment,
-                      uint64_t page) {
+static ax_result page_load(struct process *process, const struct ax_root_segment *segment,
+                           uint64_t page) {
     struct frame *frame;
     uint32_t fault;
     uint64_t start = page * AX_PAGE_SIZE;
-    if (page_resolve(process, segment->address + start, AX_PROT_WRITE, true, &frame, &fault) !=
-        AX_OK)
-        root_halt("no memory");
+    TRY(page_resolve(process, segment->address + start, AX_PROT_WRITE, true, &frame, &fault));
     uint64_t left = segment->file_bytes - start;
     ASSERT(start < segment->file_bytes && left <= kernel->root.image_bytes - start);
     memcpy(frame_window(frame), (const char *)kernel->root.image + segment->offset + start,
            left < AX_PAGE_SIZE ? left : AX_PAGE_SIZE);
+    return AX_OK;
 }
 
-/* Copies the pages that come next; true when all are in place. */
-static bool image_load(struct process *process, unsigned *portion) {
+/* Copies the pages that come next. RESTART: there are more. */
+static ax_result image_load(struct process *process, unsigned *portion) {
     struct root *root = &kernel->root;
     uint64_t before = 0;
     for (uint64_t i = 0; i < root->image->segment_count; i++) {
@@ -92,40 +97,55 @@ static bool image_load(struct process *process, unsigned *portion) {
         uint64_t file_pages = align_up(segment->file_bytes, AX_PAGE_SIZE) / AX_PAGE_SIZE;
         while (root->loaded < before + file_pages) {
             if (!portion_take(portion))
-                return false;
-            page_load(process, segment, root->loaded - before);
+                return RESULT_RESTART;
+            TRY(page_load(process, segment, root->loaded - before));
             root->loaded++;
         }
         before += file_pages;
     }
-    return true;
+    return AX_OK;
 }
 
 /* ---- Its thread ------------------------------------------------------------------------------ */
 
-/* The new thread takes the place of the old one's handle, if that is where it was. */
+/* The new thread takes the place of an old one's handle, if that is there, by the same name. Room
+ * is promised. */
 static void thread_give(struct process *process, struct thread *thread) {
-    struct slot *slot = &process->handles.leaves[0].slots[AX_ROOT_THREAD];
-    if (slot->object != NULL) {
-        object_handle_unref(slot->object, slot->rights);
-        slot->object = &thread->object;
-        slot->rights = AX_RIGHT_ALL;
-        object_handle_ref(&thread->object, AX_RIGHT_ALL);
-        return;
-    }
+    struct slot *slot = handle_slot(&process->handles, AX_ROOT_THREAD);
     struct place place = {.process = process, .slot = AX_ROOT_THREAD};
-    if (handle_promise(process, 1) != AX_OK)
-        root_halt("no memory");
-    place_put(&place, &thread->object, AX_RIGHT_ALL);
+    uint16_t generation = slot->generation;
+    if (slot->object != NULL && slot->object->type == AX_TYPE_THREAD &&
+        ((struct thread *)slot->object)->process == process) {
+        ax_result result = handle_close(process, handle_of(AX_ROOT_THREAD, slot));
+        ASSERT(result == AX_OK);
+        slot->generation = generation;
+    }
+    if (slot->object != NULL)
+        place.slot = 0; /* root has put something else there */
+    kernel->root.page->thread = place_put(&place, &thread->object, AX_RIGHT_ALL);
 }
 
-static void root_run(struct process *process) {
+static ax_result root_run(struct process *process) {
     struct thread *thread;
-    if (thread_make(process, UINT32_MAX, 0, ROOT_PRIORITY, &thread) != AX_OK)
-        root_halt("no memory");
+    TRY(handle_promise(process, 1));
+    ax_result result = thread_make(process, UINT32_MAX, 0, ROOT_PRIORITY, &thread);
+    if (result != AX_OK) {
+        handle_unpromise(process, 1);
+        return result;
+    }
     thread_give(process, thread);
+    process->cause = AX_CAUSE_NONE;
+    kernel->root.step = ROOT_RUNS;
     ax_regs_start(&thread->user.regs, kernel->root.image->entry, AX_PROGRAM_END, AX_PROGRAM_END);
     sched_ready(thread);
+    return AX_OK;
+}
+
+/* What is left of making it, from the mapping on. RESTART: there is more. */
+static ax_result root_make(struct process *process, unsigned *portion) {
+    TRY(image_map(process));
+    TRY(image_load(process, portion));
+    return root_run(process);
 }
 
 void root_start(void) {
@@ -138,9 +158,8 @@ void root_start(void) {
     if (!image_is_valid(root->image, root->image_bytes))
         root_halt("damaged image");
     unsigned portion = UINT32_MAX;
-    image_map(root->process, root->image);
-    image_load(root->process, &portion);
-    root_run(root->process);
+    if (root_make(root->process, &portion) != AX_OK)
+        root_halt("damaged image, or no memory for it");
 }
 
 /* ---- Its death ------------------------------------------------------------------------------- */
@@ -149,15 +168,12 @@ bool root_is_restarting(const struct process *process) {
     return process->is_root && kernel->root.step != ROOT_RUNS;
 }
 
-void root_restart(struct process *process, enum ax_cause cause, uint32_t fault, uint64_t address) {
+void root_restart(struct process *process, uint32_t fault, uint64_t address) {
     struct root *root = &kernel->root;
     uint64_t now_ns = hal_time_ns();
-    struct thread *current = cpu_this()->current;
-    if (current != NULL && current->process == process)
-        thread_end(current, cause, 0); /* it must not go on; the others may for a moment */
     if (root->step != ROOT_RUNS)
         return; /* another thread of the same instance */
-    log_line("root task died: cause %u, fault %u at 0x%llx", (unsigned)cause, fault,
+    log_line("root task died: cause %u, fault %u at 0x%llx", process->cause, fault,
              (unsigned long long)address);
     if (root->page->root_restarts != 0 && now_ns - root->died_ns < ROOT_LIFE_NS)
         root_halt("died twice within a second");
@@ -166,30 +182,36 @@ void root_restart(struct process *process, enum ax_cause cause, uint32_t fault, 
     kernel->counters.root_restarts++;
     root->step = ROOT_ENDS;
     process->personality = (struct ax_personality){0};
-    object_work(&process->object);
 }
 
 bool root_work(struct process *process, unsigned *portion) {
     struct root *root = &kernel->root;
+    bool was_coming = memory_is_coming();
+    if (root->step == ROOT_RUNS)
+        return true;
     if (root->step == ROOT_ENDS) {
-        if (!process_end_threads(process, AX_CAUSE_FAULT, portion))
+        if (!process_end_threads(process, (enum ax_cause)process->cause, portion))
             return false;
         if (process->running != 0)
             return true; /* process_thread_left puts it on the work list again */
+        if (!process_give_back_calls(process, portion))
+            return false;
+        process->instance = ++kernel->next_id;
         root->step = ROOT_CLEARS;
     }
     if (root->step == ROOT_CLEARS) {
         if (!space_clear(process, portion))
             return false;
-        image_map(process, root->image);
+        root->mapped = 0;
         root->loaded = 0;
         root->step = ROOT_LOADS;
+        return false; /* what it had comes back first */
     }
-    if (root->step == ROOT_LOADS) {
-        if (!image_load(process, portion))
-            return false;
-        root->step = ROOT_RUNS;
-        root_run(process);
-    }
-    return true;
+    ax_result result = root_make(process, portion);
+    if (result == AX_OK || result == RESULT_RESTART)
+        return result == AX_OK;
+    *portion = 0; /* first what is on its way must come */
+    if (!was_coming && !process_reclaim(result == AX_ERR_LIMIT ? process->account : NULL))
+        root_halt("no memory");
+    return false;
 }

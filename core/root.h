@@ -11,7 +11,7 @@ enum root_step {
     ROOT_RUNS = 0,
     ROOT_ENDS,   /* its threads end, on all CPUs */
     ROOT_CLEARS, /* its memory goes */
-    ROOT_LOADS,  /* its image comes */
+    ROOT_LOADS,  /* its image comes, then its thread */
 };
 
 struct root {
@@ -20,6 +20,7 @@ struct root {
     struct memory *memory;     /* the page's; holds a ref, for root may close its handle */
     const struct ax_root_image *image;
     uint64_t image_bytes;
+    uint64_t mapped; /* segments that are mapped; more than there can be: the stack, too */
     uint64_t loaded; /* pages of the image that are in place */
     uint64_t died_ns;
     uint8_t step; /* enum root_step */
@@ -30,11 +31,12 @@ struct root {
 void root_start(void);
 
 /*
- * The root task died: its threads and its memory go, its image is loaded again, its handle table
- * and the calls it had received are kept, AX_ROOT_THREAD is the new thread. All of this through the
- * work list. A second death within a second, or before that is done, halts the machine.
+ * The root task died (process->cause): its threads and its memory go, the calls it had received go
+ * back to their endpoints, its image is loaded again. Its handle table is kept. All of this through
+ * the work list, where it waits for memory that is on its way. A second death within a second, or
+ * before that is done, halts the machine, and so does want of memory.
  */
-void root_restart(struct process *process, enum ax_cause cause, uint32_t fault, uint64_t address);
+void root_restart(struct process *process, uint32_t fault, uint64_t address);
 
 /* A restart is under way: the end of its threads does not end the process. */
 bool root_is_restarting(const struct process *process);

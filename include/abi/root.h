@@ -32,7 +32,7 @@ struct ax_root_image {
 /* The handles the root task finds in its table, at these indices, generation 0. */
 enum ax_root_handle {
     AX_ROOT_PROCESS = 1, /* its own process, AX_RIGHT_PROCESS */
-    AX_ROOT_THREAD,      /* its first thread (the new one after a restart) */
+    AX_ROOT_THREAD,      /* its first thread; after a restart see ax_boot_page.thread */
     AX_ROOT_ACCOUNT,     /* the account of all memory */
     AX_ROOT_SYSTEM,      /* device of kind AX_DEVICE_SYSTEM, all rights */
     AX_ROOT_DEVICE_MEMORY,
@@ -48,6 +48,8 @@ struct ax_boot_page {
     uint64_t memory_bytes;
     uint64_t image_bytes;   /* of the system image, before padding to pages */
     uint64_t root_restarts; /* how often the root task was started anew */
+    uint64_t thread;        /* handle of its first thread: AX_ROOT_THREAD, unless something that is
+                               not an older first thread lay there when it started anew */
     char command_line[1024];
     uint8_t entropy[32];
 };

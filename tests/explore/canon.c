@@ -234,7 +234,7 @@ static void put_endpoint(unsigned index) {
     put(NOBODY);
     put((unsigned)list_is_empty(&endpoint->ready_bindings));
     for (unsigned who = 0; who < PROCESSES; who++) {
-        if (setting.process[who] != NULL && setting.process[who]->object.id == endpoint->server_id)
+        if (setting.process[who] != NULL && setting.process[who]->instance == endpoint->instance)
             put(who);
     }
     put_order(endpoint);

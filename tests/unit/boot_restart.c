@@ -16,6 +16,11 @@ static void die_again(void *context) {
     die(driver_root_thread());
 }
 
+static void die_and_settle(void *context) {
+    die_again(context);
+    driver_settle();
+}
+
 START_TEST(root_starts_anew) {
     driver_start(NULL);
     struct thread *root = driver_root_thread();
@@ -208,17 +213,27 @@ START_TEST(second_thread_dies_as_well) {
 }
 END_TEST
 
-/* The new thread's handle lies where the first one was, whatever became of that slot. */
+/* The new thread's handle lies where the first one was, unless something else lies there. */
 START_TEST(thread_slot_was_closed) {
     driver_start(NULL);
     struct thread *root = driver_root_thread();
+    struct thread *other = driver_thread_with(driver_process(), 1, 0);
     expect(kcall(root, AX_CALL_HANDLE_CLOSE, AX_ROOT_THREAD), AX_OK);
-    if (_i == 1) /* and taken by something else */
-        ck_assert_int_gt(
-            kcall(root, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT, 0, AX_PLACE(0, AX_ROOT_THREAD)), 0);
+    ax_result there = 0;
+    if (_i == 1)
+        there = kcall(root, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT, 0, AX_PLACE(0, AX_ROOT_THREAD));
+    if (_i == 2) { /* another process's thread */
+        there = driver_handle(driver_root(), &other->object, AX_RIGHT_ALL);
+        ck_assert_uint_eq((uint64_t)there & AX_HANDLE_INDEX_MASK, AX_ROOT_THREAD);
+    }
+    struct object *kept = _i > 0 ? driver_object(driver_root(), (ax_handle)there) : NULL;
     die(root);
-    ck_assert_ptr_eq(driver_root()->handles.leaves[0].slots[AX_ROOT_THREAD].object,
-                     &driver_root_thread()->object);
+    ax_handle told = (ax_handle)kernel->root.page->thread;
+    ck_assert_ptr_eq(driver_object(driver_root(), told), &driver_root_thread()->object);
+    if (_i == 0)
+        ck_assert_uint_eq(told & AX_HANDLE_INDEX_MASK, AX_ROOT_THREAD);
+    else
+        ck_assert_ptr_eq(driver_object(driver_root(), (ax_handle)there), kept);
     machine_stop();
 }
 END_TEST
@@ -236,8 +251,91 @@ START_TEST(boot_page_was_closed) {
 }
 END_TEST
 
-/* A call it had received waits for its next instance. */
-START_TEST(received_calls_are_kept) {
+static void root_kills(const struct process *process) {
+    ax_handle handle = driver_process_handle(process);
+    expect(kcall(driver_root_thread(), AX_CALL_PROCESS_END, handle, AX_CAUSE_KILLED, 0), AX_OK);
+}
+
+/* What root had is on its way back, and corpses have more. */
+START_TEST(restart_waits_for_memory) {
+    enum { PAGES = 300 };
+    int code = 0;
+    driver_start(NULL);
+    struct thread *root = driver_root_thread();
+    struct account *account = kernel->root_account;
+    struct process *owner = _i == 0 ? driver_root() : driver_process();
+    struct thread *toucher = _i == 0 ? root : driver_thread_with(owner, 33, 0);
+    uint64_t start = driver_map(owner, 0x10000000, PAGES, AX_PROT_READ | AX_PROT_WRITE);
+    for (uint64_t i = 0; i < PAGES; i++)
+        ck_assert_ptr_nonnull(driver_touch(toucher, start + i * AX_PAGE_SIZE, AX_PROT_WRITE));
+    if (_i == 1) /* only a corpse has memory to give */
+        root_kills(owner);
+    uint64_t left =
+        account->limit_bytes - account->used_bytes - heap_charge(sizeof(struct account));
+    ck_assert_int_gt(kcall(root, AX_CALL_ACCOUNT_CREATE, 0, left, 1000, 0), 0);
+    ck_assert(!driver_halts(die_and_settle, NULL, &code));
+    ck_assert(runs(driver_root_thread()));
+    machine_stop();
+}
+END_TEST
+
+/* One that can give way as a corpse, or one whose memory is on its way back for a while. */
+static void make_dying(bool is_corpse) {
+    struct process *process = driver_process();
+    ax_handle handle = driver_process_handle(process);
+    for (uint64_t i = 0; i < 1000 && !is_corpse; i++)
+        driver_map(process, 0x10000000 + 2 * i * AX_PAGE_SIZE, 1, AX_PROT_READ);
+    driver_set_manual(!is_corpse);
+    root_kills(process);
+    if (!is_corpse)
+        expect(kcall(driver_root_thread(), AX_CALL_HANDLE_CLOSE, handle), AX_OK);
+}
+
+/* With each allocation of the restart failing once. */
+START_TEST(restart_survives_failures) {
+    driver_start(NULL);
+    int code = 0;
+    uint64_t n = 1;
+    for (bool failed = true; failed; n++) {
+        driver_map(driver_root(), 0x10000000, 3, AX_PROT_READ);
+        make_dying(_i == 0);
+        driver_fail_after(n);
+        ck_assert(!driver_halts(die_and_settle, NULL, &code));
+        driver_set_manual(false);
+        failed = driver_has_failed();
+        driver_fail_after(0);
+        ck_assert(!root_is_restarting(driver_root()));
+        driver_advance(SECOND);
+    }
+    ck_assert_uint_gt(n, 5);
+    machine_stop();
+}
+END_TEST
+
+/* A new instance is told of bound events, once. */
+START_TEST(bound_events_come_anew) {
+    driver_start(NULL);
+    struct thread *root = driver_root_thread();
+    ax_result endpoint = kcall(root, AX_CALL_OBJECT_CREATE, AX_TYPE_ENDPOINT);
+    ax_result event = kcall(root, AX_CALL_OBJECT_CREATE, AX_TYPE_EVENT);
+    expect(kcall(root, AX_CALL_ENDPOINT_BIND, (uint64_t)endpoint, (uint64_t)event, 1, 77), AX_OK);
+    expect(kcall(root, AX_CALL_OBJECT_SIGNAL, (uint64_t)event, 0, 1), AX_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        root = driver_root_thread();
+        root->page->ipc.receive_deadline_ns = 0;
+        expect(kcall(root, AX_CALL_REPLY_RECEIVE, 0, (uint64_t)endpoint), AX_OK);
+        ck_assert_int_eq(root->page->ipc.message.kind, AX_MESSAGE_EVENT);
+        ck_assert_uint_eq(root->page->ipc.message.badge, 77);
+        expect(kcall(root, AX_CALL_REPLY_RECEIVE, 0, (uint64_t)endpoint), AX_ERR_TIMEOUT);
+        die(root);
+        driver_advance(SECOND);
+    }
+    machine_stop();
+}
+END_TEST
+
+/* A call it had received is given to its next instance; at the second death of it, it ends. */
+START_TEST(received_calls_are_given_back) {
     driver_start(NULL);
     struct thread *root = driver_root_thread();
     ax_result endpoint = kcall(root, AX_CALL_OBJECT_CREATE, AX_TYPE_ENDPOINT);
@@ -251,12 +349,24 @@ START_TEST(received_calls_are_kept) {
     root->page->ipc.receive_deadline_ns = AX_TIME_NEVER;
     expect(kcall(root, AX_CALL_REPLY_RECEIVE, 0, (uint64_t)endpoint), AX_OK);
     ck_assert_uint_eq(root->page->ipc.message.operation, 77);
-    ax_handle reply = root->page->ipc.message.reply;
+    uint64_t sequence = root->page->ipc.message.id.sequence;
     die(root);
     expect(driver_answer(client), DRIVER_BLOCKED);
     root = driver_root_thread();
+    root->page->ipc.receive_deadline_ns = AX_TIME_NEVER;
+    expect(kcall(root, AX_CALL_REPLY_RECEIVE, 0, (uint64_t)endpoint), AX_OK);
+    ck_assert_uint_eq(root->page->ipc.message.operation, 77);
+    ck_assert_uint_eq(root->page->ipc.message.id.sequence, sequence);
+    ck_assert(root->page->ipc.message.flags & AX_MESSAGE_REDELIVERED);
+    if (_i == 1) {
+        driver_advance(SECOND);
+        die(root);
+        expect(driver_answer(client), AX_ERR_FAULTED);
+        machine_stop();
+        return;
+    }
     root->page->ipc.message.operation = 88;
-    expect(kcall(root, AX_CALL_REPLY_RECEIVE, reply, 0), AX_OK);
+    expect(kcall(root, AX_CALL_REPLY_RECEIVE, root->page->ipc.message.reply, 0), AX_OK);
     expect(driver_answer(client), AX_OK);
     ck_assert_uint_eq(client->page->ipc.message.operation, 88);
     machine_stop();
@@ -339,9 +449,12 @@ TCase *boot_restart_tests(void) {
     tcase_add_test(tcase, all_threads_end);
     tcase_add_test(tcase, restart_waits_for_other_cpus);
     tcase_add_test(tcase, second_thread_dies_as_well);
-    tcase_add_loop_test(tcase, thread_slot_was_closed, 0, 2);
+    tcase_add_loop_test(tcase, thread_slot_was_closed, 0, 3);
     tcase_add_test(tcase, boot_page_was_closed);
-    tcase_add_test(tcase, received_calls_are_kept);
+    tcase_add_loop_test(tcase, restart_waits_for_memory, 0, 2);
+    tcase_add_loop_test(tcase, restart_survives_failures, 0, 2);
+    tcase_add_test(tcase, bound_events_come_anew);
+    tcase_add_loop_test(tcase, received_calls_are_given_back, 0, 2);
     tcase_add_test(tcase, personality_is_forgotten);
     tcase_add_test(tcase, restart_is_cut_in_portions);
     tcase_add_test(tcase, large_image_is_loaded_in_portions);
