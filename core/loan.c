@@ -52,6 +52,11 @@ static ax_result lent_error(ax_result result) {
 static ax_result loan_copy(struct thread *thread, const uint64_t arguments[5], bool to_lender) {
     struct lent lent;
     TRY(lent_lookup(thread, arguments, to_lender ? AX_LOAN_WRITE : AX_LOAN_READ, &lent));
+    /* Made again, the call may find another one's reply by the same handle. */
+    uint64_t *id = &thread->progress[1];
+    if (*id != 0 && *id != lent.reply->object.id)
+        return AX_ERR_HANDLE;
+    *id = lent.reply->object.id;
     uint64_t size = arguments[4] < lent.left ? arguments[4] : lent.left;
     struct process *own = thread->process;
     int side = 0;

@@ -51,6 +51,8 @@ ax_result user_copy_portion(struct thread *thread, struct process *to, uint64_t 
                             int *side) {
     uint64_t done = thread->progress[0];
     unsigned portion = WORK_PORTION;
+    if (done >= size)
+        return (ax_result)done;
     ax_result result = user_copy(to, to_address + done, from, from_address + done, size - done,
                                  force, &portion, side);
     if (result < 0)

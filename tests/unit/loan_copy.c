@@ -77,6 +77,48 @@ START_TEST(long_copies_are_cut_into_portions) {
 }
 END_TEST
 
+/*
+ * While a long copy waits for its next portion, another thread of the server closes the reply and
+ * receives a call with a smaller loan by the same handle: the same caller's (0), or another's (1).
+ */
+START_TEST(a_copy_does_not_go_on_in_another_call) {
+    spread();
+    expect(kcall(lender, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_AFFINITY, 2), AX_OK);
+    expect(kcall(witness, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_AFFINITY, 2), AX_OK);
+    lend(loans.lent, LENT_PAGES * PAGE, AX_LOAN_READ);
+    struct slot *slot = handle_slot(&server->process->handles, loans.reply & AX_HANDLE_INDEX_MASK);
+    uint16_t generation = slot->generation;
+    struct hal_event event = {.kind = HAL_EVENT_CALL, .call.number = AX_CALL_LOAN_READ};
+    event.call.arguments[0] = loans.reply;
+    event.call.arguments[3] = loans.own;
+    event.call.arguments[4] = LENT_PAGES * PAGE;
+    driver_set_manual(true);
+    driver_run(server);
+    model_cpu_set(0);
+    kernel_lock();
+    cpu_handle(&kernel->cpus[0], &event);
+    kernel_unlock();
+    expect(driver_answer(server), DRIVER_RESTART);
+    expect(kcall(world.two, AX_CALL_HANDLE_CLOSE, loans.reply), AX_OK);
+    struct thread *caller = _i == 0 ? lender : witness;
+    caller->page->ipc = (struct ax_ipc){.deadline_ns = AX_TIME_NEVER};
+    caller->page->ipc.message.loan_count = 1;
+    caller->page->ipc.message.loan_access[0] = AX_LOAN_READ;
+    caller->page->ipc.message.loans[0] = (struct ax_loan){loans.lent, 16};
+    driver_run(caller);
+    expect(kcall(caller, AX_CALL_CALL, loans.session), DRIVER_BLOCKED);
+    slot->generation = generation;
+    world.two->page->ipc = (struct ax_ipc){.receive_deadline_ns = AX_TIME_NEVER};
+    expect(kcall(world.two, AX_CALL_REPLY_RECEIVE, 0, loans.endpoint), AX_OK);
+    ck_assert_uint_eq(world.two->page->ipc.message.reply, loans.reply);
+    driver_set_manual(false);
+    driver_settle();
+    expect(driver_answer(server), _i == 0 ? (ax_result)(64 * PAGE) : AX_ERR_HANDLE);
+    ck_assert_uint_eq(peek(server, loans.own + 63 * PAGE), 64);
+    ck_assert_uint_eq(peek(server, loans.own + 64 * PAGE), 0);
+}
+END_TEST
+
 START_TEST(a_long_copy_stops_before_a_bad_page) {
     unmap(lender, loans.lent + 80 * PAGE, 1);
     lend(loans.lent, LENT_PAGES * PAGE, AX_LOAN_READ);
@@ -297,6 +339,7 @@ TCase *loan_copy_tests(void) {
     tcase_add_test(tcase, a_copy_is_short_at_the_loans_end);
     tcase_add_test(tcase, a_call_has_the_loans_it_has);
     tcase_add_test(tcase, long_copies_are_cut_into_portions);
+    tcase_add_loop_test(tcase, a_copy_does_not_go_on_in_another_call, 0, 2);
     tcase_add_test(tcase, a_long_copy_stops_before_a_bad_page);
     tcase_add_test(tcase, the_own_address_may_be_bad);
     tcase_add_test(tcase, a_bad_loan_is_absent);
