@@ -138,7 +138,7 @@ static void handle_fault(struct thread *thread, const struct hal_event *event) {
         thread->process->page_faults++;
         ax_result result =
             page_fault(thread->process, event->fault.address, event->fault.access, &fault);
-        if (result >= 0 || memory_may_come(thread, result, was_coming))
+        if (result >= 0 || result == RESULT_RESTART || memory_may_come(thread, result, was_coming))
             return;
     }
     upcall_fault(thread, fault, event->fault.address, event->fault.access);

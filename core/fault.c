@@ -95,6 +95,9 @@ static ax_result page_find(struct process *process, uint64_t address, uint32_t a
     if (region->memory != NULL && region->memory->registers)
         return AX_OK;
     bool write = access == AX_PROT_WRITE;
+    /* Otherwise a store by who still may would be lost to a copy, or ours be seen by a sharer. */
+    if (write && page->is_own && !frame_is_settled(page->frame))
+        return RESULT_RESTART;
     if (page->frame != NULL && (!write || page_is_writable(page)))
         return AX_OK;
     ax_result result = page_make(page, write);

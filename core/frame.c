@@ -144,7 +144,6 @@ ax_result frame_adopt(uint64_t physical, struct account *account, struct frame *
     *frame = frame_at(physical);
     ASSERT((*frame)->state == FRAME_RESERVED);
     **frame = (struct frame){.account = account, .refs = 1, .state = FRAME_USED};
-    list_init(&(*frame)->link);
     kernel->frames.total_count++;
     return AX_OK;
 }
@@ -163,7 +162,6 @@ ax_result frame_alloc(struct account *account, unsigned order, struct frame **fr
     for (uint64_t i = 0; i < UINT64_C(1) << order; i++) {
         frame_zero(&run[i]);
         run[i] = (struct frame){.account = account, .refs = 1, .state = FRAME_USED};
-        list_init(&run[i].link);
     }
     *frame = run;
     return AX_OK;
@@ -172,23 +170,30 @@ ax_result frame_alloc(struct account *account, unsigned order, struct frame **fr
 void frame_ref(struct frame *frame) {
     ASSERT(frame->state == FRAME_USED && frame->refs > 0 && frame->refs < UINT32_MAX);
     frame->refs++;
+    frame->recounted = kernel->frames.changes + 1;
 }
 
 void frame_unref(struct frame *frame) {
     ASSERT(frame->state == FRAME_USED && frame->refs > frame->pins);
+    struct frames *frames = &kernel->frames;
+    frame->recounted = frames->changes + 1;
     if (--frame->refs != 0)
         return;
-    struct frames *frames = &kernel->frames;
     struct account *account = frame->account;
     frame->account = NULL;
     if (list_is_empty(&frames->dirty)) {
         run_free(frame, 0);
     } else {
         frame->state = FRAME_WAITING;
+        list_init(&frame->link);
         list_append(&frames->waiting[0], &frame->link);
         frames->waiting_count++;
     }
     account_uncharge(account, AX_PAGE_SIZE, 0);
+}
+
+bool frame_is_settled(const struct frame *frame) {
+    return space_is_synced(frame->recounted);
 }
 
 bool frame_reclaim(void) {

@@ -24,7 +24,10 @@ enum frame_state {
 };
 
 struct frame {
-    struct list link; /* FREE: of its order; WAITING; SLAB: those with a free cell */
+    union {
+        struct list link;   /* FREE: of its order; WAITING; SLAB: those with a free cell */
+        uint64_t recounted; /* USED: the change after the last one when refs changed */
+    };
     union {
         struct account *account; /* USED: who pays; NULL: core itself, or the heap's user */
         void *free_cell;         /* SLAB */
@@ -84,6 +87,12 @@ struct frame *frame_at(uint64_t physical); /* NULL: not RAM of ours */
 uint64_t frame_physical(const struct frame *frame);
 void *frame_window(const struct frame *frame);
 struct frame *frame_of_window(const void *window); /* any address in the frame's window */
+
+/*
+ * Whoever shared the frame when its refs changed last uses it as they now tell: until then a CPU
+ * may still write what is shared by now, or read what is exclusive.
+ */
+bool frame_is_settled(const struct frame *frame);
 
 static inline bool frame_is_exclusive(const struct frame *frame) {
     return frame->refs - frame->pins == 1;

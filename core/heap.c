@@ -48,6 +48,7 @@ static ax_result slab_make(size_t cell_bytes, struct frame **slab) {
         ((struct cell *)(void *)(window + at))->next = next;
     }
     frame->free_cell = next;
+    list_init(&frame->link);
     list_append(cell_slabs(cell_bytes), &frame->link);
     return AX_OK;
 }

@@ -310,10 +310,10 @@ static ax_result reply_fault(struct thread *thread, struct reply *reply, uint64_
     if (loan >= call->loan_count || offset >= call->loans[loan].size_bytes)
         return AX_ERR_ARGUMENT;
     ax_result result = loan_populate(call, (unsigned)loan, offset);
-    if (result == AX_OK) {
+    if (result == AX_OK)
         reply_give_back(reply, false);
-        return AX_OK;
-    }
+    if (result == AX_OK || result == RESULT_RESTART)
+        return result;
     /* It is the caller for whom there must be memory, which the dispatcher does not know. */
     if (memory_may_come(caller, result, memory_is_coming()) &&
         thread->progress[0]++ < MEMORY_PATIENCE)

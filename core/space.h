@@ -147,7 +147,8 @@ bool space_is_synced(uint64_t change);
  * frame, not referenced: allocates zero pages, copies shared ones before a write; charges the
  * process. `force`: for debuggers, write to a private page whatever its protection.
  * Errors: ADDRESS (*fault tells which: UNMAPPED, PROTECTION, BEYOND), MEMORY and LIMIT (fault
- * MEMORY), ABSENT (a pager must bring it). Does not map it unless it has to replace a translation.
+ * MEMORY), ABSENT (a pager must bring it), RESTART (who shares the page to be written
+ * changed, and that is not yet in force). Does not map it unless it has to replace a translation.
  * Device registers: ADDRESS with PROTECTION (core never touches them).
  */
 MUST_USE ax_result page_resolve(struct process *process, uint64_t address, uint32_t access,
@@ -155,7 +156,7 @@ MUST_USE ax_result page_resolve(struct process *process, uint64_t address, uint3
 
 /*
  * A user-mode page fault: resolves and maps the page, with present neighbours in one aligned window
- * of FAULT_WINDOW pages. 0, or an error as above.
+ * of FAULT_WINDOW pages. 0, or an error as above; with RESTART it is to be met again.
  */
 MUST_USE ax_result page_fault(struct process *process, uint64_t address, uint32_t access,
                               uint32_t *fault);

@@ -35,7 +35,7 @@ ax_result sys_thread_exit(struct thread *thread, const uint64_t arguments[5]) {
         uint32_t fault;
         ax_result result =
             page_resolve(thread->process, address, AX_PROT_WRITE, false, &frame, &fault);
-        if (result == AX_ERR_MEMORY || result == AX_ERR_LIMIT)
+        if (result == AX_ERR_MEMORY || result == AX_ERR_LIMIT || result == RESULT_RESTART)
             return result;
     }
     thread->clear_address = address;

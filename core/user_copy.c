@@ -37,7 +37,7 @@ ax_result user_copy(struct process *to, uint64_t to_address, struct process *fro
             result = user_window(from, from_address + done, AX_PROT_READ, false, &source);
         }
         if (result != AX_OK)
-            return done > 0 ? (ax_result)done : result;
+            return done > 0 && result != RESULT_RESTART ? (ax_result)done : result;
         size_t part = page_part(to_address + done, size - done);
         part = page_part(from_address + done, part);
         memmove(destination, source, part);
@@ -56,7 +56,7 @@ ax_result user_copy_portion(struct thread *thread, struct process *to, uint64_t 
     ax_result result = user_copy(to, to_address + done, from, from_address + done, size - done,
                                  force, &portion, side);
     if (result < 0)
-        return done > 0 ? (ax_result)done : result;
+        return done > 0 && result != RESULT_RESTART ? (ax_result)done : result;
     thread->progress[0] = done + (uint64_t)result;
     return portion == 0 && thread->progress[0] < size ? RESULT_RESTART
                                                       : (ax_result)thread->progress[0];

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Changes of address spaces reach every CPU before anybody can tell. */
+#include <string.h>
+
 #include "cpu_world.h"
 
 #define AREA UINT64_C(0x500000)
@@ -135,6 +137,115 @@ START_TEST(nobody_enters_user_mode_before_it_is_in_force) {
 }
 END_TEST
 
+/* What another CPU does while the next sync waits. */
+static void (*during_sync)(void);
+static void once_hook(void *context, struct hal_space *space) {
+    (void)context;
+    (void)space;
+    void (*run)(void) = during_sync;
+    uint32_t cpu = hal_cpu_id();
+    during_sync = NULL;
+    if (run != NULL)
+        run();
+    model_cpu_set(cpu);
+}
+
+static struct thread *elsewhere;
+
+static void three_cpus(void) {
+    struct driver_config config = {
+        .model = {.cpu_count = 3, .table_frames = true, .hooks = {.sync = once_hook}}};
+    driver_start(&config);
+    sleep_for_ever(driver_root_thread());
+    process = driver_process();
+    here = driver_thread(process);
+    there = driver_thread(process);
+    pin(here, 1);
+    pin(there, 2);
+    driver_settle();
+    driver_map(process, AREA, 1, AX_PROT_READ | AX_PROT_WRITE);
+    *(uint32_t *)driver_touch(there, AREA, AX_PROT_WRITE) = 1;
+    driver_set_manual(true);
+}
+
+/* The event, without what follows it at once: the CPU's next step. */
+static void meet_only(struct thread *thread, const struct hal_event *event) {
+    uint32_t cpu = thread->cpu->id;
+    ck_assert(runs_on(thread, cpu));
+    model_cpu_set(cpu);
+    kernel_lock();
+    cpu_handle(&kernel->cpus[cpu], event);
+    kernel_unlock();
+    hal_cpu_kick(cpu);
+}
+
+/* A thread stores where it could before the clone, after another one met the fault. */
+static void store_late(void) {
+    void *pointer;
+    struct hal_event event;
+    ck_assert(!model_user_access(2, &elsewhere->user, AREA, AX_PROT_WRITE, &pointer, &event));
+    meet_only(elsewhere, &event);
+    model_cpu_set(1);
+    ck_assert(model_user_access(1, &there->user, AREA, AX_PROT_WRITE, &pointer, &event));
+    *(uint32_t *)pointer = 2;
+}
+
+START_TEST(no_store_is_lost_to_a_clone) {
+    uint32_t word;
+    three_cpus();
+    driver_set_manual(false);
+    elsewhere = driver_thread(process);
+    pin(elsewhere, 4);
+    driver_settle();
+    driver_set_manual(true);
+    during_sync = store_late;
+    kcall(here, AX_CALL_PROCESS_CLONE, 0x400000, 0, 0);
+    driver_settle();
+    ck_assert_ptr_null(during_sync);
+    ck_assert_int_gt(driver_answer(here), 0);
+    *(uint32_t *)driver_touch(elsewhere, AREA + 4, AX_PROT_WRITE) = 3;
+    driver_read(process, AREA, &word, sizeof(word));
+    ck_assert_uint_eq(word, 2);
+    machine_stop();
+}
+END_TEST
+
+/* Core writes the parent's page, which the child was rid of a moment ago. */
+static uint64_t word_address;
+static void copy_early(void) {
+    struct hal_event event = {.kind = HAL_EVENT_CALL, .call.number = AX_CALL_PROCESS_COPY};
+    uint64_t arguments[5] = {0, AREA, word_address, 4, 1};
+    memcpy(event.call.arguments, arguments, sizeof(arguments));
+    meet_only(there, &event);
+    void *pointer;
+    model_cpu_set(2);
+    ck_assert(model_user_access(2, &elsewhere->user, AREA, AX_PROT_READ, &pointer, &event));
+    ck_assert_uint_eq(*(uint32_t *)pointer, 1);
+}
+
+START_TEST(what_a_sharer_can_still_read_is_not_written) {
+    uint32_t word = 7;
+    three_cpus();
+    driver_set_manual(false);
+    word_address = driver_map(process, 0, 1, AX_PROT_READ | AX_PROT_WRITE);
+    driver_write(process, word_address, &word, sizeof(word));
+    ax_handle handle = (ax_handle)kcall(here, AX_CALL_PROCESS_CLONE, 0x400000, 0, 0);
+    struct process *child = (struct process *)driver_object(process, handle);
+    elsewhere = list_entry(list_first(&child->threads), struct thread, in_process);
+    pin(elsewhere, 4);
+    ck_assert_uint_eq(*(uint32_t *)driver_touch(elsewhere, AREA, AX_PROT_READ), 1);
+    driver_set_manual(true);
+    during_sync = copy_early;
+    expect(kcall(here, AX_CALL_MEMORY_UNMAP, handle, AREA, AX_PAGE_SIZE), AX_OK);
+    ck_assert_ptr_null(during_sync);
+    driver_settle();
+    expect(driver_answer(there), sizeof(word));
+    driver_read(process, AREA, &word, sizeof(word));
+    ck_assert_uint_eq(word, 7);
+    machine_stop();
+}
+END_TEST
+
 /* A process that dies on one CPU while another is still in it. */
 START_TEST(space_goes_when_nobody_is_in_it) {
     two_cpus(false, false, (struct model_hooks){0});
@@ -163,6 +274,8 @@ TCase *cpu_sync_tests(void) {
     tcase_add_loop_test(tcase, copy_on_write_is_seen_everywhere, 0, 2);
     tcase_add_test(tcase, frames_wait_for_the_sync);
     tcase_add_test(tcase, nobody_enters_user_mode_before_it_is_in_force);
+    tcase_add_test(tcase, no_store_is_lost_to_a_clone);
+    tcase_add_test(tcase, what_a_sharer_can_still_read_is_not_written);
     tcase_add_test(tcase, space_goes_when_nobody_is_in_it);
     return tcase;
 }

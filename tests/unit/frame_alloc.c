@@ -71,8 +71,10 @@ START_TEST(the_machine_runs_out_of_frames_cleanly) {
     uint64_t used_bytes = root->used_bytes, limit_bytes = root->limit_bytes;
     root->limit_bytes = UINT64_MAX / 2;
     struct frame *frame;
-    while (frame_alloc(root, 0, &frame) == AX_OK)
+    while (frame_alloc(root, 0, &frame) == AX_OK) {
+        list_init(&frame->link);
         list_append(&taken, &frame->link);
+    }
     ck_assert_uint_eq(kernel->frames.free_count, 0);
     ck_assert_uint_eq(root->used_bytes, used_bytes + free_count * PAGE);
     expect(frame_alloc(root, 0, &frame), AX_ERR_MEMORY);

@@ -89,8 +89,11 @@ START_TEST(many_waiting_frames_are_freed_in_portions) {
     kernel_lock();
     struct list taken;
     list_init(&taken);
-    for (unsigned i = 0; i < 600; i++)
-        list_append(&taken, &must_alloc()->link);
+    for (unsigned i = 0; i < 600; i++) {
+        struct frame *frame = must_alloc();
+        list_init(&frame->link);
+        list_append(&taken, &frame->link);
+    }
     space_dirty(world.process);
     struct list *node;
     while ((node = list_first(&taken)) != NULL) {
