@@ -120,10 +120,7 @@ static bool process_release(struct process *process, unsigned *portion) {
             return false;
         thread_release(list_entry(first, struct thread, in_process));
     }
-    if (!space_clear(process, portion))
-        return false;
-    space_destroy(process);
-    return true;
+    return space_clear(process, portion) && space_destroy(process, portion);
 }
 
 bool process_work(struct process *process, unsigned *portion) {
@@ -139,9 +136,9 @@ bool process_work(struct process *process, unsigned *portion) {
     /* Nobody ended it: it never had a handle or a thread (a clone that failed, an empty process).
      */
     if (process->state == PROCESS_OPEN) {
-        if (!handle_table_clear(process, portion) || !space_clear(process, portion))
+        if (!handle_table_clear(process, portion) || !space_clear(process, portion) ||
+            !space_destroy(process, portion))
             return false;
-        space_destroy(process);
     }
     struct account *account = process->account;
     kernel->counters.processes--;

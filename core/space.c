@@ -62,9 +62,9 @@ ax_result space_create(struct process *process) {
         return space->table_error;
     ax_result result = space_show(process, AX_KERNEL_PAGE, kernel->physical_kernel_page, 1,
                                   HAL_READ | HAL_EXECUTE);
-    if (result != AX_OK)
-        hal_space_destroy(&space->hal);
-    space->created = result == AX_OK;
+    unsigned budget = UINT32_MAX;
+    space->created = result == AX_OK || !hal_space_destroy(&space->hal, &budget);
+    ASSERT(space->created == (result == AX_OK)); /* it never had a thread */
     return result;
 }
 
@@ -112,6 +112,13 @@ static void region_link(struct region *region) {
         list_append(&region->reply->maps, &region->in_reply);
         region->reply->map_count++;
     }
+}
+
+/* What is free again is looked at first, so that a process that maps and unmaps for ever needs no
+ * more tables than its pages once spread over. */
+static void space_vacate(struct space *space, uint64_t address) {
+    if (address >= PLACE_START && address < space->place)
+        space->place = address;
 }
 
 static void region_free(struct region *region) {
@@ -170,6 +177,7 @@ void space_join(struct process *process, uint64_t address) {
 }
 
 void region_remove(struct region *region) {
+    space_vacate(&region->process->space, region->start);
     space_hide(region->process, region->start, region->page_count);
     if (region->reply != NULL) {
         ASSERT(region->reply->map_count > 0);
@@ -251,6 +259,7 @@ static ax_result region_cut(struct region *region, uint64_t first, uint64_t end,
         TRY(space_cut(region->process, end));
     if (!region_drop(region, first, end, portion))
         return RESULT_RESTART;
+    space_vacate(&region->process->space, first);
     if (first == region->start) {
         region->start = end;
         region->offset += count;
@@ -345,13 +354,6 @@ void space_dirty(struct process *process) {
     list_append(&frames->dirty, &space->dirty);
 }
 
-static void space_clean(struct process *process) {
-    if (!list_is_linked(&process->space.dirty))
-        return;
-    list_remove(&process->space.dirty);
-    object_unref(&process->object);
-}
-
 struct process *space_sync_begin(uint64_t until, uint64_t *change) {
     struct space *space;
     list_for_each (space, &kernel->frames.dirty, dirty) {
@@ -372,10 +374,10 @@ void space_sync_end(struct process *process, uint64_t change) {
     space->syncing--;
     if (space->synced < change)
         space->synced = change;
-    if (space->synced >= space->changed)
-        space_clean(process);
-    if (space->destroying && space->syncing == 0)
-        space_destroy(process);
+    if (space->synced >= space->changed && list_is_linked(&space->dirty)) {
+        list_remove(&space->dirty);
+        object_unref(&process->object);
+    }
     object_unref(&process->object);
 }
 
@@ -388,15 +390,13 @@ bool space_is_synced(uint64_t change) {
     return true;
 }
 
-void space_destroy(struct process *process) {
+bool space_destroy(struct process *process, unsigned *portion) {
     struct space *space = &process->space;
     ASSERT(tree_is_empty(&space->regions));
     if (!space->created)
-        return;
-    space_clean(process);
-    space->destroying = space->syncing > 0;
-    if (space->destroying)
-        return;
-    hal_space_destroy(&space->hal);
-    space->created = false;
+        return true;
+    if (list_is_linked(&space->dirty) || space->syncing > 0)
+        return false; /* what was removed may still be seen, and its frames wait for that */
+    space->created = !hal_space_destroy(&space->hal, portion);
+    return !space->created;
 }

@@ -36,7 +36,6 @@ struct space {
     struct hal_space hal;
     bool created;          /* hal_space_create was done */
     uint32_t syncing;      /* CPUs that are in hal_space_sync for it */
-    bool destroying;       /* space_destroy waits for them */
     struct list dirty;     /* kernel->frames.dirty */
     uint64_t changed;      /* its last change */
     uint64_t synced;       /* dirty: its changes up to this one are in force */
@@ -52,8 +51,9 @@ void space_init(struct process *process);
 MUST_USE ax_result space_create(struct process *process);
 /* Removes up to *portion pages and regions; true when nothing is left but the HAL's tables. */
 bool space_clear(struct process *process, unsigned *portion);
-/* After space_clear: gives the tables back. No thread of it exists. */
-void space_destroy(struct process *process);
+/* After space_clear, with no thread of it left: gives the tables back, up to *portion; true: there
+ * is nothing left, false: ask again. */
+bool space_destroy(struct process *process, unsigned *portion);
 
 struct region *space_find(struct process *process, uint64_t address);
 /* The first region that ends after the address, or NULL. */
@@ -115,7 +115,7 @@ MUST_USE ax_result space_clone(struct process *parent, struct process *child, ui
 
 /*
  * Translations of the space are about to be removed or reduced: call it before the hal_space
- * function that does so, so that table frames given back there wait as well.
+ * function that does so, and before frames that they show are given back, so that these wait.
  *
  * Changes are numbered. Before a CPU enters user mode every change made so far must be in force,
  * whichever CPU made it (a call begun here may be finished, or its effect be seen, there). So each

@@ -23,6 +23,7 @@ struct model {
     uint32_t this_cpu;
     bool halted;
     uint64_t fail_countdown;
+    uint64_t destroy_waits;
     uint64_t spaces, users; /* created and not destroyed */
     uint32_t next_space;
     uint32_t translation_count;
@@ -47,7 +48,9 @@ bool model_fails(void);
 enum {
     SPACE_ID = 0,
     SPACE_ROOT_FRAME, /* with table_frames */
-    USER_SPACE = 0,   /* id of its space */
+    SPACE_HAD_USERS,
+    SPACE_GOES,     /* hal_space_destroy has begun */
+    USER_SPACE = 0, /* id of its space */
     USER_EXISTS,
 };
 

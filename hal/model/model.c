@@ -167,6 +167,10 @@ bool model_irq_is_masked(uint32_t irq) {
     return model->irq_masked[irq] != 0;
 }
 
+void model_destroy_wait(uint64_t count) {
+    model->destroy_waits = count;
+}
+
 void model_fail_after(uint64_t count) {
     model->fail_countdown = count;
 }
@@ -265,10 +269,12 @@ void hal_cpu_wait(struct hal_event *event) {
 
 bool hal_user_create(struct hal_user *user, struct hal_space *space) {
     MODEL_CHECK(user->machine[USER_EXISTS] == 0 && space->machine[SPACE_ID] != 0);
+    MODEL_CHECK(space->machine[SPACE_GOES] == 0);
     MODEL_CHECK((user->vector != NULL) == (model->config.vector_bytes != 0));
     MODEL_CHECK(is_aligned((uintptr_t)user->vector, 64));
     if (model_fails())
         return false;
+    space->machine[SPACE_HAD_USERS] = 1;
     user->machine[USER_EXISTS] = 1;
     user->machine[USER_SPACE] = space->machine[SPACE_ID];
     if (user->vector != NULL)

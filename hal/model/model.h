@@ -79,6 +79,9 @@ void model_fail_after(uint64_t count);
 /* It has not come to that yet. */
 bool model_will_fail(void);
 
+/* The next so many calls of hal_space_destroy, for spaces that had threads, answer "not yet". */
+void model_destroy_wait(uint64_t count);
+
 /*
  * What an access of user mode on that CPU does, with the CPU's TLB: true and core's address of the
  * byte, or false and the event that core gets.

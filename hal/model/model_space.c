@@ -5,7 +5,8 @@
  * using what it once saw until told otherwise.
  *
  * With table_frames, translations of one 2 MiB area hold a frame taken from core, recorded as an
- * entry of the array as well: TABLE is set in its page, prot counts the translations.
+ * entry of the array as well: TABLE is set in its page, prot counts the translations. It stays when
+ * the last of them goes.
  */
 #include "model.h"
 
@@ -76,7 +77,7 @@ static void entries_remove(uint32_t index, uint32_t count) {
 
 /* ---- Tables ---------------------------------------------------------------------------------- */
 
-/* One translation of the page more, or less, in its table; the last one gives it back. */
+/* One translation of the page more, or less, in its table. */
 static void table_count(struct hal_space *space, uint64_t page, bool more) {
     if (!model->config.table_frames)
         return;
@@ -84,38 +85,34 @@ static void table_count(struct hal_space *space, uint64_t page, bool more) {
         entry_find(model_space_id(space), TABLE | page >> TABLE_SHIFT);
     MODEL_CHECK(table != NULL && (more || table->prot > 0));
     table->prot += more ? 1 : UINT32_MAX;
-    if (table->prot != 0)
-        return;
+}
+
+/* Gives an empty table back. */
+static void table_remove(struct hal_space *space, const struct model_translation *table) {
     uint64_t physical = table->physical;
+    MODEL_CHECK((table->page & TABLE) != 0 && table->prot == 0);
     entries_remove((uint32_t)(table - model->translations), 1);
     core_table_free(space, physical);
 }
 
-/* Gives back tables of an area that were just made and hold nothing. */
-static void tables_drop_empty(struct hal_space *space, uint64_t first, uint64_t last) {
-    for (uint64_t index = first; index <= last; index++) {
-        struct model_translation *table = entry_find(model_space_id(space), TABLE | index);
-        if (table == NULL || table->prot != 0)
-            continue;
-        uint64_t physical = table->physical;
-        entries_remove((uint32_t)(table - model->translations), 1);
-        core_table_free(space, physical);
-    }
-}
-
+/* What a run needs: at most two, or none. */
 static bool tables_make(struct hal_space *space, uint64_t first, uint64_t last) {
+    uint32_t id = model_space_id(space);
+    bool is_first_new = false;
     for (uint64_t index = first; index <= last; index++) {
-        if (entry_find(model_space_id(space), TABLE | index) != NULL)
+        if (entry_find(id, TABLE | index) != NULL)
             continue;
         uint64_t physical = core_table_alloc(space);
         if (physical == 0) {
-            tables_drop_empty(space, first, last);
+            if (is_first_new)
+                table_remove(space, entry_find(id, TABLE | first));
             return false;
         }
         const uint64_t *words = hal_window(physical);
         for (size_t i = 0; i < AX_PAGE_SIZE / sizeof(*words); i++)
             MODEL_CHECK(words[i] == 0);
-        entry_insert(model_space_id(space), TABLE | index, physical, 0);
+        entry_insert(id, TABLE | index, physical, 0);
+        is_first_new |= index == first;
     }
     return true;
 }
@@ -173,6 +170,11 @@ bool model_user_access(uint32_t cpu, const struct hal_user *user, uint64_t addre
     return true;
 }
 
+/* It was created, and is not being destroyed. */
+static bool space_is_usable(const struct hal_space *space) {
+    return space->machine[SPACE_ID] != 0 && space->machine[SPACE_GOES] == 0;
+}
+
 /* ---- The contract ---------------------------------------------------------------------------- */
 
 bool hal_space_create(struct hal_space *space) {
@@ -188,27 +190,54 @@ bool hal_space_create(struct hal_space *space) {
         }
     }
     space->machine[SPACE_ROOT_FRAME] = physical;
+    space->machine[SPACE_HAD_USERS] = space->machine[SPACE_GOES] = 0;
     model->spaces++;
     return true;
 }
 
-void hal_space_destroy(struct hal_space *space) {
+/* The space's tables, as many as the budget allows; true: all. */
+static bool tables_give_back(struct hal_space *space, unsigned *budget) {
+    uint32_t id = model_space_id(space);
+    for (;;) {
+        uint32_t index = entry_bound(id, 0);
+        const struct model_translation *at = &model->translations[index];
+        bool is_last = index == model->translation_count || at->space != id;
+        if (*budget == 0)
+            return false;
+        --*budget;
+        if (is_last) {
+            core_table_free(space, space->machine[SPACE_ROOT_FRAME]);
+            return true;
+        }
+        table_remove(space, at);
+    }
+}
+
+bool hal_space_destroy(struct hal_space *space, unsigned *budget) {
     uint32_t id = model_space_id(space);
     MODEL_CHECK(id != 0);
-    hal_space_unmap(space, 0, AX_USER_END / AX_PAGE_SIZE);
-    for (uint32_t cpu = 0; cpu < model->config.cpu_count; cpu++)
-        tlb_drop(cpu, id, 0, UINT64_MAX);
-    if (model->config.table_frames)
-        core_table_free(space, space->machine[SPACE_ROOT_FRAME]);
+    if (space->machine[SPACE_GOES] == 0) {
+        hal_space_unmap(space, 0, AX_USER_END / AX_PAGE_SIZE);
+        for (uint32_t cpu = 0; cpu < model->config.cpu_count; cpu++)
+            tlb_drop(cpu, id, 0, UINT64_MAX);
+        space->machine[SPACE_GOES] = 1;
+    }
+    if (space->machine[SPACE_HAD_USERS] != 0 && model->destroy_waits > 0) {
+        model->destroy_waits--;
+        return false;
+    }
+    if (model->config.table_frames && !tables_give_back(space, budget))
+        return false;
     *space = (struct hal_space){0};
     model->spaces--;
+    return true;
 }
 
 bool hal_space_map(struct hal_space *space, uint64_t address, uint64_t physical, size_t page_count,
                    uint32_t prot) {
     uint32_t id = model_space_id(space);
     uint64_t first = address >> AX_PAGE_SHIFT;
-    MODEL_CHECK(id != 0 && page_count > 0 && page_count <= HAL_RUN_PAGES);
+    MODEL_CHECK(space_is_usable(space) && page_count > 0 && page_count <= HAL_RUN_PAGES);
     MODEL_CHECK(is_aligned(address, AX_PAGE_SIZE) && is_aligned(physical, AX_PAGE_SIZE));
     MODEL_CHECK(address + page_count * AX_PAGE_SIZE <= AX_USER_END);
     MODEL_CHECK((prot & (HAL_WRITE | HAL_EXECUTE)) != (HAL_WRITE | HAL_EXECUTE));
@@ -237,7 +266,7 @@ bool hal_space_map(struct hal_space *space, uint64_t address, uint64_t physical,
 void hal_space_unmap(struct hal_space *space, uint64_t address, size_t page_count) {
     uint32_t id = model_space_id(space);
     uint64_t first = address >> AX_PAGE_SHIFT;
-    MODEL_CHECK(id != 0 && is_aligned(address, AX_PAGE_SIZE));
+    MODEL_CHECK(space_is_usable(space) && is_aligned(address, AX_PAGE_SIZE));
     MODEL_CHECK(first + page_count <= AX_USER_END >> AX_PAGE_SHIFT);
     for (;;) {
         uint32_t index = entry_bound(id, first);
@@ -255,7 +284,7 @@ void hal_space_protect(struct hal_space *space, uint64_t address, size_t page_co
                        uint32_t prot) {
     uint32_t id = model_space_id(space);
     uint64_t first = address >> AX_PAGE_SHIFT;
-    MODEL_CHECK(id != 0 && is_aligned(address, AX_PAGE_SIZE));
+    MODEL_CHECK(space_is_usable(space) && is_aligned(address, AX_PAGE_SIZE));
     MODEL_CHECK((prot & (HAL_WRITE | HAL_EXECUTE)) != (HAL_WRITE | HAL_EXECUTE));
     prot |= (prot & HAL_WRITE) != 0 ? HAL_READ : 0;
     for (uint32_t i = entry_bound(id, first);
@@ -269,7 +298,7 @@ void hal_space_protect(struct hal_space *space, uint64_t address, size_t page_co
 void hal_space_sync(struct hal_space *space) {
     const struct model_hooks *hooks = &model->config.hooks;
     uint32_t id = model_space_id(space);
-    MODEL_CHECK(id != 0);
+    MODEL_CHECK(space_is_usable(space));
     if (hooks->sync != NULL)
         hooks->sync(hooks->context, space);
     for (uint32_t cpu = 0; cpu < model->config.cpu_count; cpu++)

@@ -18,5 +18,6 @@ _Noreturn void core_cpu_main(void);
  */
 uint64_t core_table_alloc(struct hal_space *space);
 
-/* Gives such a frame back. Only from inside hal_space_unmap and hal_space_destroy. */
+/* Gives such a frame back. Only from inside hal_space_destroy, and hal_space_map for those that it
+ * has just taken in vain. */
 void core_table_free(struct hal_space *space, uint64_t physical);

@@ -157,13 +157,17 @@ enum hal_prot {
 bool hal_space_create(struct hal_space *space);
 
 /*
- * No thread of the space exists any more. Returns all tables through core_table_free. A CPU that
- * ran the space last may have its tables loaded still: a machine on which that matters unloads them
- * before hal_user_run returns, or here before it returns them. When it returns, nothing of the
- * machine's reaches the space's memory; what that takes (hosted: the end of a process) begins at
- * the latest when the last thread is destroyed, for the kernel lock is held here.
+ * No thread of the space exists any more, all that was removed is in force, and nothing else is
+ * called on the space from now on. Returns its tables through core_table_free, at most *budget
+ * frames, which it takes off. True: all are back and nothing of the machine's reaches the space's
+ * memory any more. False: not yet; core asks again, after other things. A budget that suffices is
+ * not enough only while something of a thread that the space once had is still going (hosted: a
+ * process that ends), which begins at the latest when the last thread is destroyed; nothing is
+ * waited for here.
+ * A CPU that ran the space last may have its tables loaded still: a machine on which that matters
+ * unloads them before hal_user_run returns, or here before it returns them.
  */
-void hal_space_destroy(struct hal_space *space);
+bool hal_space_destroy(struct hal_space *space, unsigned *budget);
 
 /*
  * Maps page_count pages of one physical run at an address; replaces what was mapped there. Takes
@@ -175,7 +179,10 @@ void hal_space_destroy(struct hal_space *space);
 bool hal_space_map(struct hal_space *space, uint64_t address, uint64_t physical, size_t page_count,
                    uint32_t prot);
 
-/* Removes translations; pages that have none are passed over. Any number of pages, in bounded time.
+/*
+ * Removes translations; pages that have none are passed over. Any number of pages: it takes time
+ * for translations that are there, or less, not for the range. No table goes back to core: empty
+ * ones stay for what is mapped there next, until hal_space_destroy.
  */
 void hal_space_unmap(struct hal_space *space, uint64_t address, size_t page_count);
 

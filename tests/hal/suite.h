@@ -56,6 +56,8 @@ struct thread_under_test {
 /* A space with the kernel page, the programs, and one page of stack. */
 void space_start(struct hal_space *space);
 void space_stop(struct hal_space *space);
+/* Until it is gone, each time with that budget. */
+void space_destroy(struct hal_space *space, unsigned budget);
 /* A thread of it, at the first instruction of a program, with a thread page of its own. */
 void thread_start(struct thread_under_test *thread, struct hal_space *space, unsigned slot,
                   const char *program);

@@ -148,7 +148,9 @@ static void unmap(void) {
     CHECK(map(DATA_ADDRESS + 3 * AX_PAGE_SIZE, frame_with(53), HAL_READ));
     CHECK(loads(DATA_ADDRESS, 51));
     CHECK(loads(DATA_ADDRESS + 2 * AX_PAGE_SIZE, 52));
+    uint64_t tables = suite_tables;
     hal_space_unmap(&space, DATA_ADDRESS, 3);
+    CHECK(suite_tables == tables);
     CHECK(load_faults(DATA_ADDRESS));
     CHECK(load_faults(DATA_ADDRESS + 2 * AX_PAGE_SIZE));
     CHECK(loads(DATA_ADDRESS + 3 * AX_PAGE_SIZE, 53));
@@ -259,6 +261,19 @@ static void tables(void) {
     CHECK(false); /* a hundred tables for one page */
 }
 
+/* One at a time, as core does when it has other things to do as well. */
+static void tables_in_portions(void) {
+    uint64_t before = suite_tables;
+    space_start(&space);
+    for (uint64_t i = 0; i < 5; i++)
+        CHECK(map(FAR_ADDRESS + (i << 32), frame_with(111), HAL_READ));
+    CHECK(loads(FAR_ADDRESS, 111));
+    hal_space_unmap(&space, FAR_ADDRESS, UINT64_C(1) << 20);
+    hal_space_sync(&space);
+    space_destroy(&space, 1);
+    CHECK(suite_tables == before);
+}
+
 static void no_space(void) {
     uint64_t before = suite_tables;
     suite_tables_left = 0;
@@ -266,7 +281,7 @@ static void no_space(void) {
     memset(&none, 0, sizeof(none));
     if (hal_space_create(&none)) {
         suite_tables_left = UINT64_MAX;
-        hal_space_destroy(&none);
+        space_destroy(&none, UINT32_MAX);
     }
     suite_tables_left = UINT64_MAX;
     CHECK(suite_tables == before);
@@ -286,6 +301,7 @@ const struct suite_case space_cases[] = {
     {"shared memory", shared_memory},
     {"the ends of user space", ends_of_user_space},
     {"translation tables come back", tables},
+    {"translation tables come back in portions", tables_in_portions},
     {"no memory for a space", no_space},
     {NULL, NULL},
 };

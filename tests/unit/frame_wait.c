@@ -176,36 +176,79 @@ static struct process *spaced_process(void) {
     return process;
 }
 
-START_TEST(a_space_that_is_being_synced_is_destroyed_after_it) {
+/* What was removed waits to be in force, and for whoever is seeing to that. */
+START_TEST(a_space_is_destroyed_when_its_changes_are_in_force) {
     uint64_t spaces = model_spaces();
+    unsigned portion = WORK_PORTION;
     kernel_lock();
     struct process *process = spaced_process();
     ck_assert_uint_eq(model_spaces(), spaces + 1);
-    uint64_t change;
     space_dirty(process);
+    ck_assert(!space_destroy(process, &portion));
+    uint64_t change, same;
     ck_assert_ptr_eq(space_sync_begin(kernel->frames.changes, &change), process);
-    space_destroy(process);
-    ck_assert_uint_eq(model_spaces(), spaces + 1);
-    ck_assert(space_is_synced(kernel->frames.changes));
+    ck_assert_ptr_eq(space_sync_begin(kernel->frames.changes, &same), process);
+    ck_assert(!space_destroy(process, &portion));
+    ck_assert(!space_is_synced(kernel->frames.changes));
     space_sync_end(process, change);
+    ck_assert(space_is_synced(kernel->frames.changes));
+    ck_assert(!space_destroy(process, &portion)); /* another CPU is still in it */
+    space_sync_end(process, same);
+    ck_assert_uint_eq(model_spaces(), spaces + 1);
+    ck_assert(space_destroy(process, &portion));
     ck_assert_uint_eq(model_spaces(), spaces);
     ck_assert_uint_eq(process->space.table_pages, 0);
-    space_destroy(process); /* there is none any more */
+    ck_assert(space_destroy(process, &portion)); /* there is none any more */
     object_unref(&process->object);
     kernel_unlock();
     driver_settle();
 }
 END_TEST
 
-START_TEST(a_destroyed_space_has_nothing_to_sync) {
+START_TEST(tables_are_given_back_in_portions) {
     kernel_lock();
     struct process *process = spaced_process();
-    space_dirty(process);
-    space_destroy(process);
-    ck_assert_uint_eq(sync_all(), 0);
+    uint64_t tables = process->space.table_pages;
+    for (uint64_t i = 0; i < 5; i++)
+        expect(space_show(process, i << 30, world.one->user.page, 1, HAL_READ), AX_OK);
+    space_hide(process, 0, UINT64_C(1) << 25);
+    ck_assert_uint_eq(process->space.table_pages, tables + 5); /* none goes with its last page */
+    kernel_unlock();
+    driver_settle();
+    kernel_lock();
+    tables = process->space.table_pages;
+    unsigned portion = 0, steps = 0;
+    for (; !space_destroy(process, &portion); portion = 1, steps++)
+        ck_assert_uint_eq(process->space.table_pages, tables - steps);
+    ck_assert_uint_eq(steps, tables);
+    ck_assert_uint_eq(process->space.table_pages, 0);
     object_unref(&process->object);
     kernel_unlock();
     driver_settle();
+}
+END_TEST
+
+/* A machine that needs a moment more for what a thread left: the process goes when it is ready. */
+START_TEST(a_machine_may_take_its_time_with_a_space) {
+    uint64_t spaces = model_spaces(), used_bytes = kernel->root_account->used_bytes;
+    struct process *process = driver_process();
+    struct thread *thread = driver_thread(process);
+    expect(kcall(thread, AX_CALL_PROCESS_END, 0, AX_CAUSE_EXIT, 0), DRIVER_ENDED);
+    driver_set_manual(true);
+    model_destroy_wait(1000);
+    kernel_lock();
+    ck_assert_int_eq(handle_close(driver_root(), driver_process_handle(process)), AX_OK);
+    kernel_unlock();
+    for (unsigned i = 0; i < 10; i++) {
+        hal_cpu_kick(0);
+        driver_step(0);
+        driver_check_invariants();
+    }
+    ck_assert(work_is_pending());
+    ck_assert_uint_eq(model_spaces(), spaces + 1);
+    driver_set_manual(false);
+    ck_assert_uint_eq(model_spaces(), spaces);
+    ck_assert_uint_eq(kernel->root_account->used_bytes, used_bytes);
 }
 END_TEST
 
@@ -271,8 +314,9 @@ TCase *frame_wait_tests(void) {
     tcase_add_test(tcase, every_cpu_sees_to_a_change_that_is_not_yet_in_force);
     tcase_add_test(tcase, a_change_made_during_a_sync_needs_another);
     tcase_add_test(tcase, a_process_without_a_machine_space_has_no_changes);
-    tcase_add_test(tcase, a_space_that_is_being_synced_is_destroyed_after_it);
-    tcase_add_test(tcase, a_destroyed_space_has_nothing_to_sync);
+    tcase_add_test(tcase, a_space_is_destroyed_when_its_changes_are_in_force);
+    tcase_add_test(tcase, tables_are_given_back_in_portions);
+    tcase_add_test(tcase, a_machine_may_take_its_time_with_a_space);
     tcase_add_test(tcase, a_space_is_made_or_not);
     tcase_add_test(tcase, tables_beyond_the_limit_are_refused_as_such);
     return tcase;

@@ -20,7 +20,7 @@ struct world {
     struct process *process, *other;
     struct thread *one, *two, *stranger;
     ax_handle other_handle; /* of process: to `other`, all rights */
-    uint64_t used_bytes, used_objects;
+    uint64_t used_bytes, used_objects, table_pages;
 };
 
 extern struct world world;

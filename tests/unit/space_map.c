@@ -398,6 +398,22 @@ START_TEST(the_search_goes_round) {
 }
 END_TEST
 
+/* Mappings that follow each other for ever come to lie where others were. */
+START_TEST(free_places_are_used_again) {
+    uint64_t before = map_pages(world.one, 64, RW);
+    poke(world.one, before, 1);
+    uint64_t tables = world.process->space.table_pages, first = before;
+    for (unsigned i = 0; i < 200; i++) {
+        uint64_t at = map_pages(world.one, 64, RW);
+        poke(world.one, at, 1);
+        unmap(world.one, before, 64);
+        before = at;
+    }
+    ck_assert_uint_le(before, first + 64 * PAGE);
+    ck_assert_uint_le(world.process->space.table_pages, tables + 1);
+}
+END_TEST
+
 START_TEST(a_full_space_has_no_place) {
     uint64_t half = align_down((AX_PROGRAM_END - AX_USER_START) / 2, PAGE);
     map_at(world.one, AX_USER_START + PAGE, half / PAGE, RW);
@@ -459,6 +475,7 @@ TCase *space_map_tests(void) {
     tcase_add_test(tcase, neighbours_of_one_object_become_one_where_offsets_meet);
     tcase_add_test(tcase, free_places_are_found_among_many_regions);
     tcase_add_test(tcase, the_search_goes_round);
+    tcase_add_test(tcase, free_places_are_used_again);
     tcase_add_test(tcase, a_full_space_has_no_place);
     tcase_add_test(tcase, registers_are_mapped_as_they_are);
     return tcase;
