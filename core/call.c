@@ -231,6 +231,7 @@ static void call_record(struct call *call, const struct ax_ipc *ipc, struct sess
     const struct ax_message *message = &ipc->message;
     call->redelivered = call->retried = call->forwarded = call->interrupted = false;
     call->deaths = 0;
+    call->label = call_thread(call)->label;
     call->operation = message->operation;
     call->word_count = message->word_count;
     memcpy(call->words, message->words, message->word_count * sizeof(call->words[0]));

@@ -46,6 +46,7 @@ struct call {
     struct ax_loan loans[AX_MESSAGE_LOANS];
     struct held_handle handles[AX_MESSAGE_HANDLES];
     struct ax_call_id id;
+    uint64_t label;            /* the caller's when it called */
     struct reply *reply;       /* made with the thread; holds a ref */
     struct list in_session;    /* QUEUED: session->queued */
     struct list in_interrupts; /* RECEIVED: holder->interrupts, until its server was told */

@@ -40,6 +40,7 @@ static void fast_record(struct thread *thread, struct session *session,
     call->redelivered = call->retried = call->forwarded = call->interrupted = false;
     call->deaths = call->handle_count = call->loan_count = call->accept = 0;
     call->priority = thread->priority;
+    call->label = thread->label;
     call->operation = message->operation;
     call->word_count = message->word_count;
     memcpy(call->words, message->words, message->word_count * sizeof(call->words[0]));
@@ -61,7 +62,7 @@ static void fast_deliver(struct call *call, struct thread *server) {
     handle_unpromise(server->process, server->accept);
     struct ax_message *to = message_put(server, call->operation, call->word_count, call->words);
     to->id = call->id;
-    to->label = call_thread(call)->label;
+    to->label = call->label;
     to->badge = call->session->badge;
     to->reply = reply->handle;
     TRACE(AX_TRACE_RECEIVE, call->id.sequence, trace_hash(call));

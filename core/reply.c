@@ -64,7 +64,7 @@ static void message_from_call(struct call *call, struct ax_message *message) {
                                 (call->retried ? AX_MESSAGE_RETRIED : 0) |
                                 (call->interrupted ? AX_MESSAGE_INTERRUPTED : 0));
     message->id = call->id;
-    message->label = call_thread(call)->label;
+    message->label = call->label;
     message->badge = call->session->badge;
 }
 

@@ -72,7 +72,7 @@ struct ax_message {
 
     /* Incoming only; zero in an answer. */
     struct ax_call_id id;
-    uint64_t label;        /* who calls */
+    uint64_t label;        /* who calls: the thread's label when it called */
     uint64_t badge;        /* through which session */
     ax_handle reply;       /* the receiver's handle for the answer */
     uint32_t inline_bytes; /* bytes of loan 0 that came along */

@@ -99,6 +99,7 @@ struct ref_call {
     bool redelivered, retried, interrupted, forwarded;
     int session, holder, server; /* server -1: parked */
     unsigned deaths, accept;
+    uint64_t label;                                /* the caller's when it called */
     struct ref_message message;                    /* as it was sent */
     struct ref_handle handles[AX_MESSAGE_HANDLES]; /* object, rights (with MOVE), caller's value */
     uint64_t order;

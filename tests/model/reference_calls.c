@@ -100,8 +100,11 @@ ax_result ref_call(int thread, const struct ref_send *send) {
     if (would_deadlock(thread, endpoint))
         return AX_ERR_DEADLOCK;
     TRY_REF(hold(thread, send, held));
-    it->call = (struct ref_call){
-        .session = session, .server = -1, .accept = send->accept, .message = send->message};
+    it->call = (struct ref_call){.session = session,
+                                 .server = -1,
+                                 .accept = send->accept,
+                                 .label = it->label,
+                                 .message = send->message};
     memcpy(it->call.handles, held, sizeof(held[0]) * send->message.handle_count);
     it->call.message.caller = ref.processes[name].object;
     it->call.message.sequence = send->id_sequence != 0

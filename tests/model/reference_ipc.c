@@ -235,7 +235,7 @@ static bool begin(int caller, int thread) {
                                        (call->retried ? AX_MESSAGE_RETRIED : 0) |
                                        (call->interrupted ? AX_MESSAGE_INTERRUPTED : 0));
     server->message.badge = ref.objects[call->session].badge;
-    server->message.label = ref.threads[caller].label;
+    server->message.label = call->label;
     server->message.has_reply = true;
     server->message.inline_bytes = inline_bytes(caller, thread);
     server->fresh = true;

@@ -139,6 +139,30 @@ START_TEST(a_new_label_goes_with_the_next_call) {
 }
 END_TEST
 
+START_TEST(a_call_goes_on_under_the_label_it_was_made_with) {
+    ax_handle session = session_for(world.sam, world.endpoint, 8, world.server);
+    keep();
+    calls(world.sue, session, 1);
+    expect(control(AX_PROCESS_LABEL, world.sue->slot, 55), AX_OK);
+    takes(world.sam, world.endpoint, 1);
+    ck_assert_uint_eq(message(world.sam)->label, 0);
+    struct thread *other = driver_thread(driver_process());
+    ax_handle theirs = driver_copy(driver_root(), world.kept, other->process, AX_RIGHT_ALL);
+    ax_handle next = session_for(other, theirs, 9, world.server);
+    must_close(world.sam, message(world.sam)->reply);
+    expect(driver_answer(world.sue), AX_ERR_DROPPED);
+    waits(other, theirs); /* the short path, too */
+    calls(world.sue, next, 2);
+    expect(control(AX_PROCESS_LABEL, world.sue->slot, 66), AX_OK);
+    ax_handle reply = has_call(other, 2);
+    ck_assert_uint_eq(message(other)->label, 55);
+    expect(kcall(other, AX_CALL_FORWARD, reply, session_for(other, theirs, 10, other->process)),
+           AX_OK);
+    takes(world.sam, world.endpoint, 2);
+    ck_assert_uint_eq(message(world.sam)->label, 55);
+}
+END_TEST
+
 static ax_result label_with(ax_handle process, ax_handle with) {
     return kcall(world.one, AX_CALL_PROCESS_CONTROL, process, AX_PROCESS_LABEL, AX_ALL_THREADS, 7,
                  with);
@@ -329,6 +353,7 @@ void process_control_tests(Suite *suite) {
     tcase_add_test(tcase, a_suspended_process_ends);
     tcase_add_test(tcase, labels_are_set_on_one_thread_or_all);
     tcase_add_test(tcase, a_new_label_goes_with_the_next_call);
+    tcase_add_test(tcase, a_call_goes_on_under_the_label_it_was_made_with);
     tcase_add_test(tcase, nobody_sets_labels_without_the_authority);
     tcase_add_test(tcase, a_personality_is_checked);
     tcase_add_test(tcase, a_thread_is_found_by_its_slot);
