@@ -50,7 +50,7 @@ struct session {
     struct list queued;    /* struct call.in_session */
     uint32_t calls;        /* not answered */
     uint8_t state;         /* enum session_state */
-    bool delivered;        /* its charge has passed to the first receiver of its handle */
+    bool delivered;        /* its charge has passed to who was first answered with it */
 };
 
 MUST_USE ax_result endpoint_make(struct account *account, struct object **made);

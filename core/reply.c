@@ -16,15 +16,19 @@ void reply_free(struct reply *reply) {
 
 /* ---- Delivery -------------------------------------------------------------------------------- */
 
-/* The receiver pays for sessions that nobody received before: for all, or for none. */
-static ax_result sessions_recharge(const struct process *receiver, const struct held_handle *held,
-                                   unsigned count) {
+/*
+ * Who is answered pays from now on for sessions that a server made for it: those that it is the
+ * first to be answered with, and that the server itself pays for. For all, or for none.
+ */
+static ax_result sessions_recharge(const struct account *server, const struct process *receiver,
+                                   const struct held_handle *held, unsigned count) {
     struct account *account = receiver->account;
     struct session *sessions[AX_MESSAGE_HANDLES];
     unsigned fresh = 0;
     for (unsigned i = 0; i < count; i++) {
         struct session *session = (struct session *)held[i].object;
-        if (held[i].object->type == AX_TYPE_SESSION && !session->delivered)
+        if (held[i].object->type == AX_TYPE_SESSION && !session->delivered &&
+            session->object.account == server)
             sessions[fresh++] = session;
     }
     uint64_t bytes = fresh * heap_charge(sizeof(struct session));
@@ -37,15 +41,13 @@ static ax_result sessions_recharge(const struct process *receiver, const struct 
     return AX_OK;
 }
 
-static ax_result message_deliver_handles(struct process *receiver, const struct held_handle *held,
-                                         unsigned count, struct ax_message_handle *to) {
-    TRY(sessions_recharge(receiver, held, count));
+static void message_deliver_handles(struct process *receiver, const struct held_handle *held,
+                                    unsigned count, struct ax_message_handle *to) {
     for (unsigned i = 0; i < count; i++) {
         uint32_t rights = held[i].rights & AX_RIGHT_ALL;
         to[i].handle = handle_put_promised(receiver, held[i].object, rights);
         to[i].rights = rights;
     }
-    return AX_OK;
 }
 
 static void message_from_call(struct call *call, struct ax_message *message) {
@@ -103,17 +105,12 @@ static void reply_hold(struct call *call, struct thread *server) {
 bool reply_begin(struct call *call, struct thread *server) {
     struct process *process = server->process;
     struct ax_message message;
-    ax_result result = AX_OK;
-    message_from_call(call, &message);
-    if (call->handle_count > server->accept)
-        result = AX_ERR_ACCEPT;
-    else
-        result =
-            message_deliver_handles(process, call->handles, call->handle_count, message.handles);
-    if (result != AX_OK) {
-        call_fail(call, (enum ax_error)result);
+    if (call->handle_count > server->accept) {
+        call_fail(call, AX_ERR_ACCEPT);
         return false;
     }
+    message_from_call(call, &message);
+    message_deliver_handles(process, call->handles, call->handle_count, message.handles);
     reply_hold(call, server);
     handle_unpromise(process, server->accept - call->handle_count);
     message.reply = call->reply->handle;
@@ -233,14 +230,12 @@ static ax_result answer_decode(struct thread *thread, struct call *call, const s
 }
 
 /* Writes the answer into the caller's page. LIMIT: it cannot be charged for what it would get. */
-static ax_result answer_write(struct thread *caller, const struct ax_message *answer,
-                              const struct held_handle *held) {
+static ax_result answer_write(const struct thread *server, struct thread *caller,
+                              const struct ax_message *answer, const struct held_handle *held) {
     struct ax_message message;
     memset(&message, 0, sizeof(message));
-    ax_result result =
-        message_deliver_handles(caller->process, held, answer->handle_count, message.handles);
-    if (result != AX_OK)
-        return result;
+    TRY(sessions_recharge(server->process->account, caller->process, held, answer->handle_count));
+    message_deliver_handles(caller->process, held, answer->handle_count, message.handles);
     caller->call.accept -= answer->handle_count; /* room that was promised and is used */
     message.operation = answer->operation;
     message.word_count = answer->word_count;
@@ -264,7 +259,7 @@ ax_result reply_answer(struct thread *thread, ax_handle handle) {
         object_signal(&session_find(call->session->endpoint, ipc.changes[i].badge)->object,
                       ipc.changes[i].clear, ipc.changes[i].set);
     reply_detach(reply, false);
-    ax_result result = answer_write(caller, &ipc.message, held);
+    ax_result result = answer_write(thread, caller, &ipc.message, held);
     for (unsigned i = 0; i < ipc.message.handle_count; i++) {
         if ((held[i].rights & AX_HANDLE_MOVE) != 0)
             (void)!handle_close(thread->process, held[i].source);

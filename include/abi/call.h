@@ -145,8 +145,8 @@ call(session)
     INTERRUPTED, TIMEOUT, ADDRESS (a loan outside user space), LIMIT (no room for the accepted
     handles). After: DROPPED, FAULTED, PEER_CLOSED, ADDRESS (the server met a bad address in a
     loan), MEMORY and LIMIT (a page of a loan cannot be paid for), ACCEPT (the receiver takes fewer
-    handles; nothing was delivered), LIMIT (who was to get a session cannot be charged for it: the
-    server, and nothing was delivered; or the caller, and the answer is lost).
+    handles; nothing was delivered), LIMIT (the caller cannot be charged for a session that it was
+    answered with, and the answer is lost).
     Interrupt and deadline: not yet received, it is withdrawn (INTERRUPTED, TIMEOUT, no effect);
     received, the server is asked to answer soon and the caller waits on.
 
@@ -205,7 +205,8 @@ endpoint_bind(endpoint, object, mask, cookie)
 session_create(endpoint, badge, signals, place)
     A session with that badge (AX_RIGHT_SESSIONS) and first signals. EXISTS: the badge is live or
     not retired. PEER_CLOSED: the endpoint is gone. Rights of the handle: CALL, WAIT, COPY, MOVE.
-    The charge passes to the process that first receives the handle in a message.
+    The charge passes, once, to a process that is answered with the session by who pays for it; a
+    session in a call stays charged as it is.
 
 session_retire(endpoint, badge, enum ax_retire flags)
     Forgets a closed session (STATE if it is still open; NOT_FOUND). AX_RETIRE_END: ends an open

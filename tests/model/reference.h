@@ -47,7 +47,7 @@ struct ref_object {
 
     uint64_t badge; /* session */
     enum ref_session state;
-    bool delivered; /* session: somebody has received a handle of it */
+    bool delivered; /* session: somebody was answered with it, and pays for it */
     uint64_t closed_at;
 
     bool delivering, dead; /* endpoint */

@@ -168,7 +168,8 @@ static void answer(int thread, int caller, const struct ref_send *send,
         ref_set_signals(find_session(endpoint, send->changes[i].badge), send->changes[i].clear,
                         send->changes[i].set);
     ref_detach(caller, true);
-    ref_deliver_handles(caller, held, send->message.handle_count);
+    ref_deliver_handles(caller, held, send->message.handle_count,
+                        ref_account_of(ref.threads[thread].process));
     for (unsigned i = 0; i < send->message.handle_count; i++) {
         struct ref_handle *own = ref_handle_find(ref.threads[thread].process, send->handles[i]);
         if ((held[i].rights & AX_HANDLE_MOVE) != 0 && own != NULL)

@@ -182,7 +182,7 @@ int ref_first_call(int endpoint) {
 }
 
 /* The handles become the receiver's; the kernel will tell their values. */
-void ref_deliver_handles(int thread, const struct ref_handle *held, unsigned count) {
+void ref_deliver_handles(int thread, const struct ref_handle *held, unsigned count, int payer) {
     int process = ref.threads[thread].process;
     for (unsigned i = 0; i < count; i++) {
         struct ref_object *object = &ref.objects[held[i].object];
@@ -190,7 +190,7 @@ void ref_deliver_handles(int thread, const struct ref_handle *held, unsigned cou
             ref_handle_new(process, held[i].object, held[i].rights & AX_RIGHT_ALL, 0);
         made->to_thread = thread;
         made->to_index = (int)i;
-        if (object->type == AX_TYPE_SESSION && !object->delivered) {
+        if (object->type == AX_TYPE_SESSION && !object->delivered && object->account == payer) {
             object->delivered = true;
             object->account = ref_account_of(process);
         }
@@ -218,7 +218,7 @@ static bool begin(int caller, int thread) {
         ref_call_fail(caller, AX_ERR_ACCEPT);
         return false;
     }
-    ref_deliver_handles(thread, call->handles, call->message.handle_count);
+    ref_deliver_handles(thread, call->handles, call->message.handle_count, -1);
     if (!call->redelivered && !call->retried)
         call->order = ref.objects[ref.objects[call->session].of].next_order++;
     call->queued = false;

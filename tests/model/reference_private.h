@@ -48,7 +48,8 @@ void ref_detach(int caller, bool handle);
 void ref_give_back(int caller, bool died);
 void ref_forget_interrupt(int caller);
 void ref_unserve(int thread);
-void ref_deliver_handles(int thread, const struct ref_handle *held, unsigned count);
+/* Sessions among them that this account pays for are charged to the receiver (-1: none are). */
+void ref_deliver_handles(int thread, const struct ref_handle *held, unsigned count, int payer);
 
 /* The signals of an object; of a queue, what it has to report is looked at first. */
 uint32_t ref_signals(int object);
