@@ -28,13 +28,17 @@ static int call_compare(const struct tree_node *a, const struct tree_node *b) {
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static int call_compare_fresh(const void *key, const struct tree_node *node) {
-    (void)key;
-    return call_class(container_of(node, const struct call, node)) == 0 ? 1 : -1;
+static int call_compare_order(const void *key, const struct tree_node *node) {
+    const struct call *call = container_of(node, const struct call, node);
+    return call_class(call) == 0 && call->order < *(const uint64_t *)key ? 1 : -1;
+}
+
+struct tree_node *call_lower_bound(const struct tree *calls, uint64_t order) {
+    return tree_lower_bound(calls, &order, call_compare_order);
 }
 
 struct call *call_first_fresh(const struct tree *calls) {
-    struct tree_node *node = tree_lower_bound(calls, NULL, call_compare_fresh);
+    struct tree_node *node = call_lower_bound(calls, UINT64_MAX);
     return node != NULL ? container_of(node, struct call, node) : NULL;
 }
 

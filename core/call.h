@@ -100,6 +100,10 @@ void call_ask_early(struct thread *thread, enum ax_error error);
  * leave the caller's table (the call was answered). */
 void call_clear(struct call *call, bool move);
 
+/* Of the queued calls that an instance has received before, the first of this order or a later one;
+ * else the first of the others. A node of `calls`, or NULL. */
+struct tree_node *call_lower_bound(const struct tree *calls, uint64_t order);
+
 /* The first queued call that no instance has received before, or NULL. */
 struct call *call_first_fresh(const struct tree *calls);
 

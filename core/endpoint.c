@@ -307,17 +307,16 @@ static unsigned list_sessions(const struct endpoint *endpoint, bool closed, uint
     return count;
 }
 
-static unsigned list_redelivered(const struct endpoint *endpoint, uint64_t skip,
+static unsigned list_redelivered(const struct endpoint *endpoint, uint64_t order,
                                  struct ax_session_info *info) {
     unsigned count = 0;
-    struct tree_node *node = tree_first(&endpoint->calls);
-    for (uint64_t i = 0; node != NULL && count < LIST_MAX; i++, node = tree_next(node)) {
+    struct tree_node *node = call_lower_bound(&endpoint->calls, order);
+    for (; node != NULL && count < LIST_MAX; node = tree_next(node)) {
         const struct call *call = container_of(node, struct call, node);
         if (!call->redelivered && !call->retried)
             break;
-        if (i >= skip)
-            info[count++] =
-                (struct ax_session_info){.badge = call->session->badge, .calls = 1, .id = call->id};
+        info[count++] = (struct ax_session_info){
+            .badge = call->session->badge, .calls = 1, .id = call->id, .order = call->order};
     }
     return count;
 }

@@ -192,8 +192,8 @@ loan_map(reply, loan, offset, size)
 
 endpoint_list(endpoint, enum ax_list_kind, cursor)
     Lists (AX_RIGHT_SESSIONS) into the buffer as struct ax_session_info, ascending by badge from the
-    cursor on: live sessions, closed ones not yet retired; or the calls waiting to be redelivered
-    (cursor: how many to pass over). Answers how many entries.
+    cursor on: live sessions, closed ones not yet retired; or the calls waiting to be redelivered,
+    ascending by `order` from the cursor on. Answers how many entries.
 
 endpoint_bind(endpoint, object, mask, cookie)
     Signals of the mask of an event, timer or irq (AX_RIGHT_WAIT) come as messages to the endpoint

@@ -131,6 +131,7 @@ struct ax_session_info {
     uint32_t handles;     /* open handles; of a redelivered call: 0 */
     uint32_t calls;       /* calls not answered */
     struct ax_call_id id; /* redelivered calls only */
+    uint64_t order;       /* of a redelivered call among them: the list goes on after it */
     uint64_t is_hint;     /* 1: no entry, but go on from its badge */
 };
 

@@ -380,9 +380,8 @@ ax_result ref_session_identify(int thread, ax_handle endpoint, ax_handle value, 
     return AX_OK;
 }
 
-static ax_result list_calls(int endpoint, uint64_t skip, struct ax_session_info *infos) {
+static ax_result list_calls(int endpoint, uint64_t order, struct ax_session_info *infos) {
     unsigned count = 0;
-    uint64_t order = 0;
     for (;;) {
         const struct ref_thread *first = NULL;
         for (int t = 0; t < THREADS; t++) {
@@ -395,13 +394,11 @@ static ax_result list_calls(int endpoint, uint64_t skip, struct ax_session_info 
         if (first == NULL)
             return count;
         order = first->call.order + 1;
-        if (skip > 0)
-            skip--;
-        else
-            infos[count++] = (struct ax_session_info){
-                .badge = ref.objects[first->call.session].badge,
-                .calls = 1,
-                .id = {(uint64_t)first->call.message.caller, first->call.message.sequence}};
+        infos[count++] = (struct ax_session_info){
+            .badge = ref.objects[first->call.session].badge,
+            .calls = 1,
+            .id = {(uint64_t)first->call.message.caller, first->call.message.sequence},
+            .order = first->call.order};
     }
 }
 

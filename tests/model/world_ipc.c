@@ -258,7 +258,7 @@ static void op_list(int t, const struct op *op) {
     struct ax_session_info infos[OBJECTS];
     ax_handle endpoint = world_choose(process_of(t), AX_TYPE_ENDPOINT, op->a);
     enum ax_list_kind kind = (enum ax_list_kind)(op->b % 3);
-    uint64_t cursor = (op->c & 3) == 0 ? op->c % 5U : 0;
+    uint64_t cursor = (op->c & 3) == 0 ? op->c % (kind == AX_LIST_REDELIVERED ? 40U : 5U) : 0;
     ax_result result = CALL_OF(t, ENDPOINT_LIST, endpoint, kind, cursor);
     ax_result predicted = PREDICT(result, ref_endpoint_list(t, endpoint, kind, cursor, infos));
     if (result == predicted && result > 0)
