@@ -90,7 +90,8 @@ struct ax_ipc {
 
     /* Parameters of call. */
     uint64_t deadline_ns; /* when an early answer is asked for; AX_TIME_NEVER: never */
-    uint64_t id_sequence; /* the call's sequence number; 0: core takes the next one */
+    uint64_t id_sequence; /* the call's sequence number, without AX_SEQUENCE_CORE; 0: core takes
+                             the next one */
     ax_handle id_process; /* in whose name: 0, or a process with AX_RIGHT_HANDLES (the stash) */
     uint32_t accept;      /* call: handles accepted in the answer, 0 to 4;
                              reply_receive: handles accepted in a message */

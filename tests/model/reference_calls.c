@@ -90,6 +90,8 @@ ax_result ref_call(int thread, const struct ref_send *send) {
     TRY_REF(ref_look(thread, send->target, AX_TYPE_SESSION, AX_RIGHT_CALL, &handle));
     int session = handle->object, endpoint = ref.objects[session].of;
     TRY_REF(ref_look_process(thread, send->id_process, AX_RIGHT_HANDLES, &name));
+    if ((send->id_sequence & AX_SEQUENCE_CORE) != 0)
+        return AX_ERR_ARGUMENT;
     TRY_REF(check_loans(&send->message));
     if (it->interrupted)
         return AX_ERR_INTERRUPTED;

@@ -67,6 +67,8 @@ static struct ref_send compose(int t, const struct op *op) {
         return send;
     }
     send.id_sequence = (op->d & 0x60) == 0x60 ? op->a + 1U : 0;
+    if ((op->d & 0x7e0) == 0x7e0)
+        send.id_sequence |= AX_SEQUENCE_CORE;
     if ((op->d & 0x380) == 0x380)
         send.id_process = world_choose(process_of(t), AX_TYPE_PROCESS, op->b);
     return send;

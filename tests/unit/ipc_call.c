@@ -229,6 +229,8 @@ START_TEST(a_caller_chooses_its_sequence) {
     struct ax_call_id id = id_of_next(world.one);
     ck_assert_uint_eq(id.sequence, 1234);
     ck_assert_uint_eq(id.caller, world.client->object.id);
+    fresh(world.one)->id_sequence = AX_SEQUENCE_CORE | 1; /* core's own */
+    expect(call_again(world.one, world.session), AX_ERR_ARGUMENT);
 }
 END_TEST
 
