@@ -200,6 +200,11 @@ ax_result message_hold(struct process *process, const struct ax_message *message
             return AX_ERR_RIGHTS;
         held[i].rights = (rights & wanted & AX_RIGHT_ALL) | (wanted & AX_HANDLE_MOVE);
         held[i].source = message->handles[i].handle;
+        for (unsigned k = 0; k < i; k++) {
+            if (held[k].source == held[i].source &&
+                ((held[k].rights | held[i].rights) & AX_HANDLE_MOVE) != 0)
+                return AX_ERR_ARGUMENT; /* it leaves once */
+        }
     }
     return AX_OK;
 }

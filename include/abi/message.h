@@ -19,8 +19,10 @@
 /*
  * A handle in a message. Outgoing: the handle, and the rights it shall have at the receiver (what
  * it lacks is not granted), with AX_HANDLE_MOVE where it shall leave the sender. It needs
- * AX_RIGHT_COPY, or AX_RIGHT_MOVE with AX_HANDLE_MOVE. Incoming: the handle in the receiver's
- * table and its rights.
+ * AX_RIGHT_COPY, or AX_RIGHT_MOVE with AX_HANDLE_MOVE; a handle that is moved is named once. It
+ * leaves the sender of a call when the call is answered: until then both have it, and a receiver
+ * that drops the call has it all the same. Incoming: the handle in the receiver's table and its
+ * rights.
  */
 struct ax_message_handle {
     ax_handle handle;
@@ -108,7 +110,7 @@ struct ax_ipc {
 
 #define AX_TIME_NEVER UINT64_MAX
 
-/* Set in the sequence numbers that core chooses. */
+/* Set in the sequence numbers that core chooses, and in no others. */
 #define AX_SEQUENCE_CORE (UINT64_C(1) << 63)
 
 _Static_assert(sizeof(struct ax_message) == 248, "shared with programs");

@@ -62,6 +62,10 @@ static ax_result hold(int thread, const struct ref_send *send, struct ref_handle
         held[i] = *handle;
         held[i].rights = handle->rights & send->rights[i] & AX_RIGHT_ALL;
         held[i].rights |= move ? AX_HANDLE_MOVE : 0;
+        for (unsigned k = 0; k < i; k++) {
+            if (held[k].value == held[i].value && (move || (held[k].rights & AX_HANDLE_MOVE) != 0))
+                return AX_ERR_ARGUMENT;
+        }
     }
     return AX_OK;
 }

@@ -130,18 +130,33 @@ START_TEST(a_handle_closed_meanwhile_arrives_all_the_same) {
 }
 END_TEST
 
-START_TEST(the_same_handle_is_moved_twice) {
+/* Else one that may only be moved would be doubled. */
+START_TEST(a_handle_that_is_moved_is_named_once) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
-    struct ax_ipc *ipc = fresh(world.one);
-    ipc->message.handle_count = 2;
-    for (unsigned i = 0; i < 2; i++)
-        ipc->message.handles[i] = (struct ax_message_handle){event, AX_RIGHT_ALL | AX_HANDLE_MOVE};
+    ax_handle other = make(world.one, AX_TYPE_EVENT);
+    uint32_t moved = AX_RIGHT_ALL | AX_HANDLE_MOVE;
+    const struct ax_message_handle wrong[3][3] = {
+        {{event, moved}, {other, moved}, {event, moved}},
+        {{event, AX_RIGHT_ALL}, {other, moved}, {event, moved}},
+        {{event, moved}, {other, moved}, {event, AX_RIGHT_ALL}}};
+    for (unsigned i = 0; i < 3; i++) {
+        struct ax_ipc *ipc = fresh(world.one);
+        ipc->message.handle_count = 3;
+        memcpy(ipc->message.handles, wrong[i], sizeof(wrong[i]));
+        expect(call_again(world.one, world.session), AX_ERR_ARGUMENT);
+    }
+    ck_assert_uint_eq(handles_to(world.client, event), 1);
+    fresh(world.one)->accept = 3;
     expect(call_again(world.one, world.session), DRIVER_BLOCKED);
-    expect(accepts(world.sam, 2), AX_OK);
-    ax_handle got = message(world.sam)->handles[1].handle;
-    expect(answer(world.sam, message(world.sam)->reply, 0), AX_OK);
-    ck_assert(!is_handle(world.client, event));
-    ck_assert_uint_eq(handles_to(world.server, got), 2);
+    ax_handle reply = takes(world.sam, world.endpoint, 0);
+    ax_handle own = make(world.sam, AX_TYPE_EVENT);
+    struct ax_ipc *ipc = fresh(world.sam);
+    ipc->message.handle_count = 2;
+    ipc->message.handles[0] = ipc->message.handles[1] = (struct ax_message_handle){own, moved};
+    expect(kcall(world.sam, AX_CALL_REPLY_RECEIVE, reply, 0), AX_ERR_ARGUMENT);
+    ipc->message.handles[0].rights = ipc->message.handles[1].rights = AX_RIGHT_ALL; /* copies */
+    expect(kcall(world.sam, AX_CALL_REPLY_RECEIVE, reply, 0), AX_OK);
+    ck_assert_uint_eq(handles_to(world.server, own), 3);
 }
 END_TEST
 
@@ -314,7 +329,7 @@ void ipc_handles_tests(Suite *suite) {
     tcase_add_test(tcase, a_moved_handle_stays_when_the_call_is_dropped);
     tcase_add_test(tcase, a_moved_handle_stays_when_the_call_is_withdrawn);
     tcase_add_test(tcase, a_handle_closed_meanwhile_arrives_all_the_same);
-    tcase_add_test(tcase, the_same_handle_is_moved_twice);
+    tcase_add_test(tcase, a_handle_that_is_moved_is_named_once);
     tcase_add_test(tcase, a_session_moves_itself_away);
     tcase_add_test(tcase, sending_needs_the_right_to_copy_or_move);
     tcase_add_test(tcase, replies_are_not_sent);
