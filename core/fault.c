@@ -95,10 +95,13 @@ static ax_result page_find(struct process *process, uint64_t address, uint32_t a
     if (region->memory != NULL && region->memory->registers)
         return AX_OK;
     bool write = access == AX_PROT_WRITE;
-    /* Otherwise a store by who still may would be lost to a copy, or ours be seen by a sharer. */
-    if (write && page->is_own && !frame_is_settled(page->frame))
+    /* Who may still store into what is shared now would lose the store to a copy; who may still
+     * read what was shared would see what is written, so that is copied (a lent page cannot be). */
+    bool settled = !page->is_own || frame_is_settled(page->frame);
+    if (write && !settled && !frame_is_exclusive(page->frame))
         return RESULT_RESTART;
-    if (page->frame != NULL && (!write || page_is_writable(page)))
+    if (page->frame != NULL &&
+        (!write || (page_is_writable(page) && (settled || page->frame->pins > 0))))
         return AX_OK;
     ax_result result = page_make(page, write);
     *fault = result == AX_OK ? AX_FAULT_NONE : AX_FAULT_MEMORY;

@@ -176,9 +176,11 @@ void frame_ref(struct frame *frame) {
 void frame_unref(struct frame *frame) {
     ASSERT(frame->state == FRAME_USED && frame->refs > frame->pins);
     struct frames *frames = &kernel->frames;
-    frame->recounted = frames->changes + 1;
-    if (--frame->refs != 0)
+    if (--frame->refs != 0) {
+        if (frame_is_exclusive(frame))
+            frame->recounted = frames->changes + 1;
         return;
+    }
     struct account *account = frame->account;
     frame->account = NULL;
     if (list_is_empty(&frames->dirty)) {

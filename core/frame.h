@@ -26,7 +26,8 @@ enum frame_state {
 struct frame {
     union {
         struct list link;   /* FREE: of its order; WAITING; SLAB: those with a free cell */
-        uint64_t recounted; /* USED: the change after the last one when refs changed */
+        uint64_t recounted; /* USED: the change after the last one when it was shared
+                               with one more, or became exclusive */
     };
     union {
         struct account *account; /* USED: who pays; NULL: core itself, or the heap's user */
@@ -88,10 +89,8 @@ uint64_t frame_physical(const struct frame *frame);
 void *frame_window(const struct frame *frame);
 struct frame *frame_of_window(const void *window); /* any address in the frame's window */
 
-/*
- * Whoever shared the frame when its refs changed last uses it as they now tell: until then a CPU
- * may still write what is shared by now, or read what is exclusive.
- */
+/* False: a CPU may still write it though it is shared by now, or read it in a space that shares it
+ * no more. */
 bool frame_is_settled(const struct frame *frame);
 
 static inline bool frame_is_exclusive(const struct frame *frame) {

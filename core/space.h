@@ -147,8 +147,8 @@ bool space_is_synced(uint64_t change);
  * frame, not referenced: allocates zero pages, copies shared ones before a write; charges the
  * process. `force`: for debuggers, write to a private page whatever its protection.
  * Errors: ADDRESS (*fault tells which: UNMAPPED, PROTECTION, BEYOND), MEMORY and LIMIT (fault
- * MEMORY), ABSENT (a pager must bring it), RESTART (who shares the page to be written
- * changed, and that is not yet in force). Does not map it unless it has to replace a translation.
+ * MEMORY), ABSENT (a pager must bring it), RESTART (it is to be written, and that others
+ * share it now is not yet in force). Does not map it unless it has to replace a translation.
  * Device registers: ADDRESS with PROTECTION (core never touches them).
  */
 MUST_USE ax_result page_resolve(struct process *process, uint64_t address, uint32_t access,

@@ -261,6 +261,27 @@ START_TEST(what_was_mapped_can_be_lent_on) {
 }
 END_TEST
 
+/* A call that is passed on loses its mapped loans; its first bytes come along all the same, also
+ * into a page that was among them. */
+START_TEST(bytes_come_along_into_a_page_that_was_lent) {
+    ax_handle endpoint = make(witness, AX_TYPE_ENDPOINT);
+    ax_result session = kcall(witness, AX_CALL_SESSION_CREATE, endpoint, 8, 0, 0);
+    ax_handle theirs =
+        driver_copy(lender->process, (ax_handle)session, server->process, AX_RIGHT_ALL);
+    poke_pages(lender, loans.lent, 1, 7);
+    lend(loans.lent, 8, AX_LOAN_READ);
+    ck_assert_int_gt(loan_map(0, 0, 8), 0);
+    witness->page->ipc = (struct ax_ipc){.buffer = loans.lent + 8,
+                                         .buffer_bytes = 8,
+                                         .receive_deadline_ns = AX_TIME_NEVER};
+    expect(kcall(witness, AX_CALL_REPLY_RECEIVE, 0, endpoint), DRIVER_BLOCKED);
+    expect(kcall(server, AX_CALL_FORWARD, loans.reply, theirs), AX_OK);
+    expect(driver_answer(witness), AX_OK);
+    ck_assert_uint_eq(witness->page->ipc.message.inline_bytes, 8);
+    ck_assert_uint_eq(peek(witness, loans.lent + 8), 7);
+}
+END_TEST
+
 TCase *loan_map_tests(void) {
     TCase *tcase = loan_case("loan_map");
     tcase_add_test(tcase, a_mapped_loan_shows_the_lenders_pages);
@@ -280,5 +301,6 @@ TCase *loan_map_tests(void) {
     tcase_add_test(tcase, a_clone_of_the_server_has_no_mapped_loans);
     tcase_add_test(tcase, memory_that_shrinks_leaves_what_is_lent);
     tcase_add_test(tcase, what_was_mapped_can_be_lent_on);
+    tcase_add_test(tcase, bytes_come_along_into_a_page_that_was_lent);
     return tcase;
 }
