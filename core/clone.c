@@ -63,7 +63,7 @@ static ax_result clone_region(struct region *region, struct process *child, uint
     wanted.start = *cursor > region->start ? *cursor : region->start;
     wanted.page_count = (region_end(region) - wanted.start) / AX_PAGE_SIZE;
     wanted.offset += region->page_count - wanted.page_count;
-    TRY(space_map(&wanted, false));
+    TRY(space_map(&wanted));
     struct region *copy = space_find(child, wanted.start);
     ax_result result = clone_pages(region, copy, wanted.start, cursor, portion);
     copy->page_count = (*cursor - copy->start) / AX_PAGE_SIZE;

@@ -177,7 +177,7 @@ ax_result sys_loan_map(struct thread *thread, const uint64_t arguments[5]) {
     wanted.allowed = wanted.prot;
     ax_result result = pages_pin(&lent, first, wanted.memory);
     if (result == AX_OK)
-        result = space_map(&wanted, false);
+        result = space_map(&wanted);
     if (result != AX_OK) {
         loan_unpin(wanted.memory);
         object_discard(&wanted.memory->object, sizeof(*wanted.memory));

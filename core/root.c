@@ -58,7 +58,7 @@ static ax_result root_map(struct process *process, uint64_t start, uint64_t size
                             .prot = prot,
                             .allowed = prot,
                             .is_private = true};
-    return space_map(&wanted, false);
+    return space_map(&wanted);
 }
 
 /* Maps the segments that are not yet, and the stack. */

@@ -270,37 +270,53 @@ static ax_result region_cut(struct region *region, uint64_t first, uint64_t end,
     return AX_OK;
 }
 
-ax_result space_unmap(struct process *process, uint64_t address, uint64_t page_count,
-                      unsigned *portion) {
-    uint64_t end = address + page_count * AX_PAGE_SIZE;
+ax_result space_unmap(struct process *process, uint64_t *next, uint64_t end, unsigned *portion) {
     struct region *region;
-    while ((region = space_next(process, address)) != NULL && region->start < end) {
+    while ((region = space_next(process, *next)) != NULL && region->start < end) {
+        uint64_t after = region_end(region);
         if (!portion_take(portion))
             return RESULT_RESTART;
-        TRY(region_cut(region, address, end, portion));
+        TRY(region_cut(region, *next, end, portion));
+        *next = after < end ? after : end;
     }
+    *next = end;
     return AX_OK;
 }
 
-ax_result space_map(const struct region *wanted, bool replace) {
+ax_result space_replace(const struct region *wanted, uint64_t *next) {
     struct process *process = wanted->process;
     ASSERT(wanted->page_count > 0 && (wanted->memory != NULL || wanted->is_private));
-    if (!replace && !space_is_free(process, wanted->start, wanted->page_count))
-        return AX_ERR_EXISTS;
+    struct region part = *wanted;
+    part.start = *next;
+    part.offset += (*next - wanted->start) / AX_PAGE_SIZE;
+    struct region *made = *next > wanted->start ? space_find(process, *next - 1) : NULL;
+    bool grows = made != NULL && region_is_alike(made, &part);
     /* Its memory is taken first, so that nothing is unmapped in vain. */
-    struct region *region;
-    TRY(heap_alloc(process->account, sizeof(*region), &region));
+    if (!grows)
+        TRY(heap_alloc(process->account, sizeof(*made), &made));
     unsigned portion = WORK_PORTION;
-    ax_result result = space_unmap(process, wanted->start, wanted->page_count, &portion);
-    if (result != AX_OK) {
-        heap_free(process->account, region, sizeof(*region));
-        return result;
+    ax_result result = space_unmap(process, next, region_end(wanted), &portion);
+    part.page_count = (*next - part.start) / AX_PAGE_SIZE;
+    if (grows) {
+        made->page_count += part.page_count;
+    } else if (part.page_count > 0) {
+        *made = part;
+        region_link(made);
+    } else {
+        heap_free(process->account, made, sizeof(*made));
     }
-    *region = *wanted;
-    region_link(region);
-    space_join(process, region_end(region));
+    if (result != AX_OK)
+        return result;
+    space_join(process, region_end(wanted));
     space_join(process, wanted->start);
     return AX_OK;
+}
+
+ax_result space_map(const struct region *wanted) {
+    uint64_t next = wanted->start;
+    if (!space_is_free(wanted->process, wanted->start, wanted->page_count))
+        return AX_ERR_EXISTS;
+    return space_replace(wanted, &next);
 }
 
 bool space_clear(struct process *process, unsigned *portion) {

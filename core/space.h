@@ -70,14 +70,16 @@ MUST_USE ax_result space_place(struct process *process, uint64_t page_count, uin
 /*
  * Makes a region as wanted: process, start, page_count, memory (NULL: anonymous, and then
  * is_private), offset, prot, allowed, is_private, reply; joined with those beside it that are
- * alike. All checked by the caller but EXISTS (taken; `replace`: unmaps what is there), LIMIT,
- * MEMORY; RESTART.
+ * alike. All checked by the caller but EXISTS (taken), LIMIT, MEMORY.
  */
-MUST_USE ax_result space_map(const struct region *wanted, bool replace);
+MUST_USE ax_result space_map(const struct region *wanted);
+/* The same, but unmaps what is there. *next: the start at first, then how far it came; what it has
+ * passed is never free for others meanwhile. RESTART: more is left. */
+MUST_USE ax_result space_replace(const struct region *wanted, uint64_t *next);
 
-/* Unmaps what is in the range, up to *portion pages. RESTART: more is left; MEMORY, LIMIT: a cut
- * needed memory, nothing more was unmapped. */
-MUST_USE ax_result space_unmap(struct process *process, uint64_t address, uint64_t page_count,
+/* Unmaps what is there from *next, which it advances, to the end, up to *portion pages. RESTART:
+ * more is left; MEMORY, LIMIT: a cut needed memory, nothing more was unmapped. */
+MUST_USE ax_result space_unmap(struct process *process, uint64_t *next, uint64_t end,
                                unsigned *portion);
 
 /* Unmaps one whole region; private pages are given back by the work list, loans at once. */

@@ -49,6 +49,13 @@ static ax_result space_lookup(struct thread *thread, uint64_t handle, struct pro
     return result;
 }
 
+/* How far a call came, from an address on: others may have changed what is behind. */
+static uint64_t *progress_from(uint64_t *progress, uint64_t address) {
+    if (*progress == 0)
+        *progress = address;
+    return progress;
+}
+
 /* ---- memory_map ------------------------------------------------------------------------------ */
 
 /* What the request tells of the region. */
@@ -110,7 +117,10 @@ ax_result sys_memory_map(struct thread *thread, const uint64_t arguments[5]) {
             wanted.start != 0 && space_is_free(wanted.process, wanted.start, wanted.page_count);
         if ((request.flags & AX_MAP_FIXED) == 0 && !is_free)
             TRY(space_place(wanted.process, wanted.page_count, next, &wanted.start));
-        TRY(space_map(&wanted, (request.flags & AX_MAP_REPLACE) != 0));
+        if ((request.flags & AX_MAP_REPLACE) == 0)
+            TRY(space_map(&wanted));
+        else
+            TRY(space_replace(&wanted, progress_from(next, wanted.start)));
         *start = *next = wanted.start;
     }
     /* As far as it comes: what cannot be made now is made, or fails, when it is touched. */
@@ -128,8 +138,9 @@ ax_result sys_memory_unmap(struct thread *thread, const uint64_t arguments[5]) {
     uint64_t page_count;
     TRY(space_lookup(thread, arguments[0], &process));
     TRY(range_decode(arguments[1], arguments[2], &page_count));
+    uint64_t *next = progress_from(&thread->progress[0], arguments[1]);
     unsigned portion = WORK_PORTION;
-    return space_unmap(process, arguments[1], page_count, &portion);
+    return space_unmap(process, next, arguments[1] + page_count * AX_PAGE_SIZE, &portion);
 }
 
 /* Protects from *next to the end. What grows shows at the next fault. */
@@ -162,9 +173,7 @@ ax_result sys_memory_protect(struct thread *thread, const uint64_t arguments[5])
     TRY(range_decode(arguments[1], arguments[2], &page_count));
     TRY(prot_decode(arguments[3], &prot));
     uint64_t end = arguments[1] + page_count * AX_PAGE_SIZE;
-    uint64_t *next = &thread->progress[0];
-    if (*next == 0)
-        *next = arguments[1];
+    uint64_t *next = progress_from(&thread->progress[0], arguments[1]);
     /* What may fail for lack of memory comes first. */
     ax_result result = space_cut(process, *next);
     if (result == AX_OK)

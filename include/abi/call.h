@@ -240,8 +240,10 @@ memory_map(process, memory)
     registers). Write with execute: ARGUMENT, as all that lies outside of programs' and the
     personality's part of user space, and AX_MAP_REPLACE without AX_MAP_FIXED. A mapping may reach
     beyond the memory's end. EXISTS: the range is taken (AX_MAP_FIXED; a wish that is taken is
-passed over). LIMIT: no range is free. AX_MAP_POPULATE goes as far as it can: what cannot be made
-now is made, or faults, when it is touched. ENDED: the process has ended.
+passed over). LIMIT: no range is free. AX_MAP_REPLACE puts the new pages where others were, from
+the first to the last; if it fails for memory, some may have been replaced or emptied.
+AX_MAP_POPULATE goes as far as it can: what cannot be made now is made, or faults, when it is
+touched. ENDED: the process has ended.
 
 memory_unmap(process, address, size)
     Unmaps what is mapped in the range, whole pages; of a mapped loan, all. MEMORY and LIMIT are

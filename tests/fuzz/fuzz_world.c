@@ -21,7 +21,7 @@ static void map_pages(struct process *process, struct memory *shared) {
                             .prot = prot,
                             .allowed = AX_PROT_ALL};
     kernel_lock();
-    ax_result result = space_map(&wanted, false);
+    ax_result result = space_map(&wanted);
     kernel_unlock();
     if (result != AX_OK)
         driver_fail("space_map: %lld", (long long)result);

@@ -116,7 +116,7 @@ uint64_t driver_map(struct process *process, uint64_t address, uint64_t page_cou
                             .prot = prot,
                             .allowed = AX_PROT_ALL,
                             .is_private = true};
-    expect(space_map(&wanted, false), "space_map");
+    expect(space_map(&wanted), "space_map");
     kernel_unlock();
     return address;
 }

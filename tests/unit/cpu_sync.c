@@ -126,7 +126,8 @@ START_TEST(nobody_enters_user_mode_before_it_is_in_force) {
     ck_assert_ptr_nonnull(driver_touch(there, AREA, AX_PROT_WRITE));
     kernel_lock();
     unsigned portion = WORK_PORTION;
-    ck_assert_int_eq(space_unmap(process, AREA, 3, &portion), AX_OK);
+    uint64_t next = AREA;
+    ck_assert_int_eq(space_unmap(process, &next, AREA + 3 * AX_PAGE_SIZE, &portion), AX_OK);
     kernel_unlock();
     ck_assert(!space_is_synced(kernel->frames.changes));
     driver_step(1); /* this CPU had nothing to do with it */

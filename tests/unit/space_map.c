@@ -247,16 +247,60 @@ START_TEST(replacing_unmaps_what_is_there) {
 }
 END_TEST
 
-START_TEST(replacing_much_takes_several_portions) {
+/* 200 mappings of a page that are all different from those beside them. */
+static uint64_t map_stripes(void) {
     uint64_t at = map_pages(world.one, 1, RW) + (1 << 30);
     for (uint64_t i = 0; i < 200; i++)
         map_at(world.one, at + i * PAGE, 1, i % 2 == 0 ? RW : AX_PROT_READ);
+    return at;
+}
+
+START_TEST(replacing_much_takes_several_portions) {
+    uint64_t at = map_stripes();
     struct ax_map_request request = FIXED(at, 200, RW);
     request.flags |= AX_MAP_REPLACE;
     uint64_t restarts = kernel->counters.restarts;
     expect(map(0, request), (ax_result)at);
     ck_assert_uint_ge(kernel->counters.restarts, restarts + 3);
     poke(world.one, at + PAGE, 1);
+}
+END_TEST
+
+/* Between two portions nobody can map where the new mapping is to be, nor does it need memory that
+ * it had. */
+START_TEST(a_place_that_is_being_replaced_is_taken) {
+    spread();
+    uint64_t at = map_stripes();
+    struct ax_map_request request = FIXED(at, 200, RW);
+    request.flags |= AX_MAP_REPLACE;
+    driver_set_manual(true);
+    expect(map(0, request), DRIVER_RESTART);
+    expect(map_with(world.two, 0, 0, (struct ax_map_request)FIXED(at, 1, RW)), AX_ERR_EXISTS);
+    expect(map_with(world.two, 0, 0, (struct ax_map_request)FIXED(at + 199 * PAGE, 1, RW)),
+           AX_ERR_EXISTS);
+    driver_fail_after(1);
+    driver_set_manual(false);
+    ck_assert(!driver_has_failed());
+    driver_fail_after(0);
+    expect(driver_answer(world.one), (ax_result)at);
+    struct ax_region_info infos[42];
+    ck_assert_uint_ge(regions(world.one, at, infos), 1);
+    ck_assert_uint_eq(infos[0].address, at);
+    ck_assert_uint_eq(infos[0].size_bytes, 200 * PAGE);
+}
+END_TEST
+
+START_TEST(what_others_map_meanwhile_is_not_unmapped) {
+    spread();
+    uint64_t at = map_stripes();
+    driver_set_manual(true);
+    expect(kcall(world.one, AX_CALL_MEMORY_UNMAP, 0, at, 200 * PAGE), DRIVER_RESTART);
+    expect(map_with(world.two, 0, 0, (struct ax_map_request)FIXED(at, 1, RW)), (ax_result)at);
+    driver_set_manual(false);
+    expect(driver_answer(world.one), AX_OK);
+    poke(world.two, at, 1);
+    ck_assert_uint_eq(fault_of(world.two, at + PAGE, AX_PROT_READ), AX_FAULT_UNMAPPED);
+    ck_assert_uint_eq(fault_of(world.two, at + 199 * PAGE, AX_PROT_READ), AX_FAULT_UNMAPPED);
 }
 END_TEST
 
@@ -466,6 +510,8 @@ TCase *space_map_tests(void) {
     tcase_add_test(tcase, a_wish_is_granted_if_it_can_be);
     tcase_add_test(tcase, replacing_unmaps_what_is_there);
     tcase_add_test(tcase, replacing_much_takes_several_portions);
+    tcase_add_test(tcase, a_place_that_is_being_replaced_is_taken);
+    tcase_add_test(tcase, what_others_map_meanwhile_is_not_unmapped);
     tcase_add_test(tcase, lack_of_memory_unmaps_nothing);
     tcase_add_test(tcase, an_account_without_objects_maps_nothing);
     tcase_add_test(tcase, populating_makes_pages_at_once);
