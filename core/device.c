@@ -91,6 +91,22 @@ ax_result sys_device_port(struct thread *thread, const uint64_t arguments[5]) {
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
+static bool ranges_meet(const struct hal_range *ranges, uint32_t count, uint64_t base,
+                        uint64_t size) {
+    bool meet = false;
+    for (uint32_t i = 0; i < count; i++)
+        meet |= base - ranges[i].base < ranges[i].size_bytes || ranges[i].base - base < size;
+    return meet;
+}
+
+/* Memory is never a device's, whatever a driver believes. */
+static bool range_is_memory(uint64_t base, uint64_t size) {
+    const struct hal_boot *boot = hal_boot();
+    return ranges_meet(&boot->kernel, boot->kernel.size_bytes != 0, base, size) ||
+           ranges_meet(boot->memory, boot->memory_count, base, size) ||
+           ranges_meet(boot->modules, boot->module_count, base, size);
+}
+
 /* Registers from an offset to the device's end, or RAM for the device. */
 ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5]) {
     struct device *device;
@@ -101,7 +117,9 @@ ax_result sys_device_memory(struct thread *thread, const uint64_t arguments[5]) 
         return AX_ERR_ARGUMENT;
     if (is_dma ? device->kind == AX_DEVICE_SYSTEM : device->kind != AX_DEVICE_MEMORY)
         return AX_ERR_TYPE;
-    if (is_dma ? value == 0 : value >= device->size || !is_aligned(value, AX_PAGE_SIZE))
+    if (is_dma ? value == 0
+               : value >= device->size || !is_aligned(value, AX_PAGE_SIZE) ||
+                     range_is_memory(device->base + value, device->size - value))
         return AX_ERR_ARGUMENT;
     struct place place;
     TRY(place_decode(thread, arguments[3], &place));

@@ -341,8 +341,9 @@ device_port(device, port, width | direction, value)
     Port input (0: READ), which it answers, and output (1: WRITE).
 device_memory(device, page count or offset, flags, place)
     AX_RIGHT_WRITE. AX_DEVICE_REGISTERS: memory of the device's registers, from the offset to the
-    end of its range. AX_DEVICE_DMA (any kind but SYSTEM): a contiguous, pinned run of RAM, whose
-    physical address object_info tells; not reused before device_reset.
+    end of its range (ARGUMENT: some of that is RAM, or the kernel). AX_DEVICE_DMA (any kind but
+    SYSTEM): a contiguous, pinned run of RAM, whose physical address object_info tells; not reused
+    before device_reset.
 device_reset(device)   The device was reset: freed DMA memory may be used again. (WRITE)
 irq_create(device, line, place)
     An interrupt line in the device's range (WRITE), unmasked. EXISTS: it is in use.

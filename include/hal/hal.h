@@ -37,6 +37,8 @@ struct hal_boot {
     uint32_t memory_count;
     struct hal_range memory[HAL_MEMORY_RANGES]; /* usable RAM, ascending, page aligned, without the
                                                    kernel itself and without the modules */
+    struct hal_range kernel; /* where the kernel itself lies, which no device can have; size 0: not
+                                in physical memory that one could name */
     uint32_t module_count;
     struct hal_range modules[HAL_MODULES]; /* in RAM, page aligned: root image, system image */
     uint64_t module_bytes[HAL_MODULES];    /* their exact sizes */

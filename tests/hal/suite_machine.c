@@ -39,6 +39,7 @@ static void memory_ranges(void) {
             CHECK(range->base >= range[-1].base + range[-1].size_bytes);
         for (uint32_t module = 0; module < boot->module_count; module++)
             CHECK(!ranges_meet(range, &boot->modules[module]));
+        CHECK(boot->kernel.size_bytes == 0 || !ranges_meet(range, &boot->kernel));
     }
 }
 

@@ -56,6 +56,43 @@ START_TEST(registers_beyond_the_device_are_refused) {
 }
 END_TEST
 
+static ax_result registers_at(uint64_t base, uint64_t page_count) {
+    ax_handle all = device(AX_DEVICE_MEMORY, AX_RIGHT_ALL);
+    ax_result part =
+        kcall(world.one, AX_CALL_DEVICE_CREATE, all, AX_DEVICE_MEMORY, base, page_count * PAGE, 0);
+    ck_assert_int_gt(part, 0);
+    ax_result result = device_memory((ax_handle)part, 0, AX_DEVICE_REGISTERS);
+    return result > 0 ? AX_OK : result;
+}
+
+static void expect_no_device(const struct hal_range *range) {
+    uint64_t end = range->base + range->size_bytes;
+    expect(registers_at(range->base, 1), AX_ERR_ARGUMENT);
+    expect(registers_at(end - PAGE, 1), AX_ERR_ARGUMENT);
+    expect(registers_at(end - PAGE, 2), AX_ERR_ARGUMENT);
+    expect(registers_at(range->base - PAGE, 2), AX_ERR_ARGUMENT);
+    expect(registers_at(range->base - PAGE, 1 + range->size_bytes / PAGE + 1), AX_ERR_ARGUMENT);
+}
+
+START_TEST(memory_is_no_device) {
+    struct hal_boot *boot = (struct hal_boot *)(uintptr_t)hal_boot();
+    ck_assert_uint_gt(boot->module_count, 0);
+    for (uint32_t i = 0; i < boot->memory_count; i++)
+        expect_no_device(&boot->memory[i]);
+    for (uint32_t i = 0; i < boot->module_count; i++)
+        expect_no_device(&boot->modules[i]);
+    expect(registers_at(0, 1), AX_OK);
+    expect(registers_at(MODEL_RAM_BASE - PAGE, 1), AX_OK);
+    expect(registers_at(MODEL_RAM_BASE + model_memory_bytes(), 1), AX_OK);
+    boot->kernel = (struct hal_range){0xfd000000, 2 * PAGE};
+    expect_no_device(&boot->kernel);
+    expect(registers_at(0xfd000000 - PAGE, 1), AX_OK);
+    expect(registers_at(0xfd000000 + 2 * PAGE, 1), AX_OK);
+    expect(device_memory(device(AX_DEVICE_MEMORY, AX_RIGHT_ALL), 0, AX_DEVICE_REGISTERS),
+           AX_ERR_ARGUMENT);
+}
+END_TEST
+
 START_TEST(registers_are_mapped_as_what_they_are) {
     ax_handle memory = (ax_handle)device_memory(registers, 0, AX_DEVICE_REGISTERS);
     struct ax_map_request request = {.size_bytes = PAGE, .prot = AX_PROT_READ | AX_PROT_WRITE};
@@ -308,6 +345,7 @@ TCase *device_memory_tests(void) {
     tcase_add_checked_fixture(tcase, start, world_stop);
     tcase_add_test(tcase, registers_begin_at_the_offset_and_end_with_the_device);
     tcase_add_test(tcase, registers_beyond_the_device_are_refused);
+    tcase_add_test(tcase, memory_is_no_device);
     tcase_add_test(tcase, registers_are_mapped_as_what_they_are);
     tcase_add_test(tcase, registers_are_given_back);
     tcase_add_test(tcase, dma_memory_is_one_run_that_is_there);
