@@ -75,7 +75,7 @@ static void expect_no_device(const struct hal_range *range) {
 }
 
 START_TEST(memory_is_no_device) {
-    struct hal_boot *boot = (struct hal_boot *)(uintptr_t)hal_boot();
+    struct hal_boot *boot = (struct hal_boot *)hal_boot();
     ck_assert_uint_gt(boot->module_count, 0);
     for (uint32_t i = 0; i < boot->memory_count; i++)
         expect_no_device(&boot->memory[i]);

@@ -271,9 +271,8 @@ START_TEST(bytes_come_along_into_a_page_that_was_lent) {
     poke_pages(lender, loans.lent, 1, 7);
     lend(loans.lent, 8, AX_LOAN_READ);
     ck_assert_int_gt(loan_map(0, 0, 8), 0);
-    witness->page->ipc = (struct ax_ipc){.buffer = loans.lent + 8,
-                                         .buffer_bytes = 8,
-                                         .receive_deadline_ns = AX_TIME_NEVER};
+    witness->page->ipc = (struct ax_ipc){
+        .buffer = loans.lent + 8, .buffer_bytes = 8, .receive_deadline_ns = AX_TIME_NEVER};
     expect(kcall(witness, AX_CALL_REPLY_RECEIVE, 0, endpoint), DRIVER_BLOCKED);
     expect(kcall(server, AX_CALL_FORWARD, loans.reply, theirs), AX_OK);
     expect(driver_answer(witness), AX_OK);
