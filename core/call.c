@@ -121,29 +121,20 @@ void call_fail(struct call *call, enum ax_error error) {
     thread_wake(call_thread(call), error);
 }
 
-void call_abandon(struct thread *thread) {
-    struct call *call = &thread->call;
-    if (call->state == CALL_QUEUED) {
-        call_unqueue(call);
-    } else {
-        struct reply *reply = call->reply;
-        reply_forget_interrupt(call);
-        call->session->endpoint->received_count--;
-        reply->caller = NULL;
-        if (reply->server != NULL)
-            priority_update(reply->server);
-    }
-    call_clear(call, false);
-}
-
 /* Of the holder's threads one that receives is told at once, those of the call's own endpoint
  * first; else the next to receive is. */
 static void call_tell_holder(struct call *call) {
     struct endpoint *endpoint = call->session->endpoint;
-    struct process *holder = call->reply->holder;
+    struct reply *reply = call->reply;
+    struct process *holder = reply->holder;
     struct thread *thread;
-    list_append(&holder->interrupts, &call->in_interrupts);
-    endpoint->interrupt_count++;
+    if (!list_is_linked(&reply->in_interrupts)) {
+        list_append(&holder->interrupts, &reply->in_interrupts);
+        reply->id = call->id;
+        reply->session = call->session;
+        object_ref(&reply->session->object);
+        endpoint->interrupt_count++;
+    }
     endpoint_deliver(endpoint);
     list_for_each (thread, &holder->threads, in_process) {
         if (thread->block == BLOCK_RECEIVE && !list_is_empty(&holder->interrupts)) {
@@ -151,6 +142,21 @@ static void call_tell_holder(struct call *call) {
             break;
         }
     }
+}
+
+void call_abandon(struct thread *thread) {
+    struct call *call = &thread->call;
+    if (call->state == CALL_QUEUED) {
+        call_unqueue(call);
+    } else {
+        struct reply *reply = call->reply;
+        call->session->endpoint->received_count--;
+        reply->caller = NULL;
+        if (reply->server != NULL)
+            priority_update(reply->server);
+        call_tell_holder(call);
+    }
+    call_clear(call, false);
 }
 
 void call_ask_early(struct thread *thread, enum ax_error error) {

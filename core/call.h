@@ -46,10 +46,9 @@ struct call {
     struct ax_loan loans[AX_MESSAGE_LOANS];
     struct held_handle handles[AX_MESSAGE_HANDLES];
     struct ax_call_id id;
-    uint64_t label;            /* the caller's when it called */
-    struct reply *reply;       /* made with the thread; holds a ref */
-    struct list in_session;    /* QUEUED: session->queued */
-    struct list in_interrupts; /* RECEIVED: holder->interrupts, until its server was told */
+    uint64_t label;         /* the caller's when it called */
+    struct reply *reply;    /* made with the thread; holds a ref */
+    struct list in_session; /* QUEUED: session->queued */
 };
 
 /*
@@ -67,6 +66,11 @@ struct reply {
     uint64_t order;
     struct list maps; /* struct region.in_reply: loans mapped */
     uint32_t map_count;
+    /* holder->interrupts: the server is to be told, that an early answer is asked for or that the
+     * caller is dead; until then, of which call, and of which session (a ref). */
+    struct list in_interrupts;
+    struct ax_call_id id;
+    struct session *session;
 };
 
 #define REPLY_MAPS_MAX 8
@@ -89,7 +93,8 @@ struct thread *call_thread(struct call *call);
  */
 void call_fail(struct call *call, enum ax_error error);
 
-/* The caller dies: queued, withdrawn; received, the reply object is left to its holder. */
+/* The caller dies: queued, withdrawn; received, the reply object is left to its holder, who is told
+ * so. */
 void call_abandon(struct thread *thread);
 
 /* Interrupt or deadline (error INTERRUPTED or TIMEOUT): queued, withdrawn with that error;

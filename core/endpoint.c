@@ -128,17 +128,19 @@ static struct ax_message *receive_notice(struct thread *thread, enum ax_message_
     return message;
 }
 
-/* The first interrupted call that its process holds, of whatever endpoint. */
+/* The first call that its process holds whose caller was interrupted or died, of whatever endpoint.
+ */
 static bool receive_interrupt(struct thread *thread) {
     struct list *first = list_first(&thread->process->interrupts);
     if (first == NULL)
         return false;
-    struct call *call = list_entry(first, struct call, in_interrupts);
-    struct ax_message *message = receive_notice(thread, AX_MESSAGE_INTERRUPT, call->session->badge);
-    message->id = call->id;
-    message->reply = call->reply->handle;
-    reply_forget_interrupt(call);
-    endpoint_update(call->session->endpoint);
+    struct reply *reply = list_entry(first, struct reply, in_interrupts);
+    struct ax_message *message =
+        receive_notice(thread, AX_MESSAGE_INTERRUPT, reply->session->badge);
+    message->flags = reply->caller == NULL ? AX_MESSAGE_CALLER_DEAD : 0;
+    message->id = reply->id;
+    message->reply = reply->handle;
+    reply_forget_interrupt(reply);
     return true;
 }
 

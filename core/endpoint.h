@@ -28,7 +28,7 @@ struct endpoint {
     uint32_t binding_count;
     struct list ready_bindings; /* struct binding.ready */
     uint64_t next_order;
-    uint64_t interrupt_count; /* RECEIVED calls in their holders' lists of interrupts to tell */
+    uint64_t interrupt_count; /* its received calls in their holders' lists of interrupts to tell */
     uint64_t instance;        /* of who last received: a new one gets bound events anew */
     uint64_t session_count, closed_count, queued_count, received_count;
 };

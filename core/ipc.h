@@ -19,8 +19,8 @@ void call_leave(struct call *call);
 /* QUEUED to IDLE, the record kept. */
 void call_unqueue(struct call *call);
 
-/* The call waits no more to have its holder told of an early answer. */
-void reply_forget_interrupt(struct call *call);
+/* Its holder was told of the wish for an early answer, or of the caller's death; or need not be. */
+void reply_forget_interrupt(struct reply *reply);
 
 /*
  * Answers the call of a reply handle with the thread's page. On success and on CALLER_DEAD the

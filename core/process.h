@@ -30,7 +30,8 @@ struct process {
 
     /* struct reply.in_holder: unanswered calls, by endpoint, in the order first received */
     struct tree received;
-    struct list interrupts; /* struct call.in_interrupts: early answers to ask for, not yet told */
+    struct list
+        interrupts; /* struct reply.in_interrupts: what callers want or died, not yet told */
     struct ax_personality personality; /* entry 0: none */
     uint64_t instance;                 /* unique; the root task starts anew in the same process */
     uint64_t next_sequence;            /* of call ids that core chooses */

@@ -123,11 +123,13 @@ bool reply_begin(struct call *call, struct thread *server) {
     return true;
 }
 
-void reply_forget_interrupt(struct call *call) {
-    if (!list_is_linked(&call->in_interrupts))
+void reply_forget_interrupt(struct reply *reply) {
+    if (!list_is_linked(&reply->in_interrupts))
         return;
-    list_remove(&call->in_interrupts);
-    call->session->endpoint->interrupt_count--;
+    list_remove(&reply->in_interrupts);
+    reply->session->endpoint->interrupt_count--;
+    endpoint_update(reply->session->endpoint);
+    object_unref(&reply->session->object);
 }
 
 /* ---- The end of a reply ---------------------------------------------------------------------- */
@@ -142,10 +144,10 @@ void reply_park(struct thread *server) {
 void reply_detach(struct reply *reply, bool handle_gone) {
     struct process *holder = reply->holder;
     struct list *first;
+    reply_forget_interrupt(reply);
     if (reply->caller != NULL) {
         struct call *call = &reply->caller->call;
         ASSERT(call->state == CALL_RECEIVED);
-        reply_forget_interrupt(call);
         call->session->endpoint->received_count--;
         call->state = CALL_IDLE;
     }

@@ -48,6 +48,7 @@ static ax_result thread_reply(struct thread *thread) {
     TRY(object_make(AX_TYPE_REPLY, thread->process->account, sizeof(*reply), &reply));
     reply->caller = thread;
     list_init(&reply->maps);
+    list_init(&reply->in_interrupts);
     thread->call.reply = reply;
     return AX_OK;
 }
@@ -65,7 +66,6 @@ static void thread_init(struct thread *thread, struct process *process, uint64_t
     list_init(&thread->in_members);
     list_init(&thread->in_receivers);
     list_init(&thread->call.in_session);
-    list_init(&thread->call.in_interrupts);
 }
 
 static void thread_join(struct thread *thread) {

@@ -159,9 +159,9 @@ reply_receive(reply, endpoint)
     (the handle is closed all the same), ABSENT (a page of loan 1 is not there: reply_control
     FAULT), ADDRESS (loan 1 or `data` is bad), NOT_FOUND (no session has a change's badge), ACCEPT
     (the caller takes fewer handles). LIMIT: too many threads share the endpoint.
-    Delivered in this order: interrupts of received calls, closes, bound events, calls by priority
-    and age, redelivered ones first. Blocks; errors, each with the reply done: TIMEOUT, INTERRUPTED,
-    PEER_CLOSED (no handle with AX_RIGHT_RECEIVE is left).
+    Delivered in this order: interrupts and deaths of the callers of received calls, closes, bound
+events, calls by priority and age, redelivered ones first. Blocks; errors, each with the reply done:
+TIMEOUT, INTERRUPTED, PEER_CLOSED (no handle with AX_RIGHT_RECEIVE is left).
 
 forward(reply, session)
     Passes a received call on, as it came, to the endpoint of a session of the caller

@@ -49,7 +49,8 @@ struct ax_call_id {
 enum ax_message_kind {
     AX_MESSAGE_CALL = 0,  /* a call; `reply` answers it */
     AX_MESSAGE_CLOSE,     /* the session `badge` has no handle and no open call left */
-    AX_MESSAGE_INTERRUPT, /* the caller of the received call `id` asks for an early answer */
+    AX_MESSAGE_INTERRUPT, /* the caller of the received call `id` asks for an early answer, or died;
+                             `reply` is the handle that came with the call */
     AX_MESSAGE_EVENT,     /* the bound object `badge` (the cookie) has the signals words[0] */
 };
 
@@ -57,6 +58,7 @@ enum ax_message_flag {
     AX_MESSAGE_REDELIVERED = 1U << 0, /* an instance of the server received it before */
     AX_MESSAGE_INTERRUPTED = 1U << 1, /* an early answer has been asked for already */
     AX_MESSAGE_RETRIED = 1U << 2,     /* delivered again after reply_fault or a resolved fault */
+    AX_MESSAGE_CALLER_DEAD = 1U << 3, /* INTERRUPT: nobody waits for the answer; close `reply` */
 };
 
 struct ax_message {

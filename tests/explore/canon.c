@@ -81,8 +81,8 @@ static void put_call(const struct call *call) {
     if (call->state == CALL_IDLE)
         return;
     put((unsigned)call->redelivered | (unsigned)call->retried << 1 |
-        (unsigned)call->interrupted << 2 | (unsigned)list_is_linked(&call->in_interrupts) << 3 |
-        (unsigned)call->deaths << 4);
+        (unsigned)call->interrupted << 2 |
+        (unsigned)list_is_linked(&call->reply->in_interrupts) << 3 | (unsigned)call->deaths << 4);
     put(call->priority);
     put((unsigned)call->handle_count << 4 | call->accept);
     put(session_role(call->session));
@@ -159,16 +159,25 @@ static void put_received(const struct process *process) {
     put(orphans);
 }
 
+/* Of the last call with this id; one is known once it was received. */
+static unsigned tag_of_id(const struct ax_call_id *id) {
+    unsigned tag = 1;
+    while (tag < TAGS &&
+           (names.id[tag].sequence != id->sequence || names.id[tag].caller != id->caller))
+        tag++;
+    return tag;
+}
+
 static void put_process(const struct process *process) {
-    const struct call *call;
+    const struct reply *reply;
     put((unsigned)process->state);
     put(process->object.signals >> 24);
     put(process->suspended);
     put(runs_matter() ? process->running : 0);
     put((unsigned)process->object.work_queued);
     put_received(process);
-    list_for_each (call, &process->interrupts, in_interrupts)
-        put(who_is(container_of(call, const struct thread, call)));
+    list_for_each (reply, &process->interrupts, in_interrupts)
+        put(reply->caller != NULL ? who_is(reply->caller) : 0x80U + tag_of_id(&reply->id));
     put(NOBODY);
     put_table(process);
 }

@@ -19,7 +19,8 @@ static bool is_calling(unsigned who) {
 }
 
 static void received_check(unsigned who, const struct call *call) {
-    MUST_OF(who, 0, !list_is_linked(&call->in_interrupts) || !world.records[tag_of_call(who)].told);
+    MUST_OF(who, 0,
+            !list_is_linked(&call->reply->in_interrupts) || !world.records[tag_of_call(who)].told);
     const struct reply *reply = call->reply;
     struct object *object;
     MUST_OF(who, call->state, reply->caller == setting.thread[who] && reply->holder != NULL);
@@ -31,7 +32,7 @@ static void received_check(unsigned who, const struct call *call) {
     /* Its holder is told of the wish for an early answer as soon as it receives. */
     for (unsigned other = S1; other <= LOWER; other++) {
         const struct thread *server = setting.thread[other];
-        if (are_one(holder, other) && list_is_linked(&call->in_interrupts) &&
+        if (are_one(holder, other) && list_is_linked(&reply->in_interrupts) &&
             reply->holder->state == PROCESS_OPEN)
             MUST_OF(who, other, server->block != BLOCK_RECEIVE);
     }
@@ -237,9 +238,7 @@ static void server_end_check(unsigned who) {
         return;
     }
     MUST_OF(who, actor->move.verb, thread->block == BLOCK_RECEIVE);
-    /* Nobody tells of the death of a caller: its call may be held for ever. */
-    for (unsigned i = 0; i < actor->server.parked_count; i++)
-        MUST_OF(who, actor->server.parked[i].tag, !job_is_wanted(&actor->server.parked[i]));
+    MUST_OF(who, actor->server.parked[0].tag, actor->server.parked_count == 0);
     /* What one of two instances was told and had not finished when it died is listed. */
     MUST_OF(who, 0, list_is_empty(&thread->endpoint->closed));
     if (!setting.scenario->two_servers || !(world.actors[S1].dead || world.actors[S2].dead))

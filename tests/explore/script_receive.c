@@ -139,7 +139,8 @@ static bool job_find(unsigned who, ax_handle reply, unsigned *index) {
     return server->now.tag != 0 && names.reply[who] == reply;
 }
 
-/* An early answer is asked for: of a call that its process holds, which was not told of before. */
+/* An early answer is asked for: of a call that its process holds, which was not told of before. Or
+ * its caller is dead, which TAG_BACK's sees later than who is told. */
 static void interrupt_received(unsigned who, const struct ax_message *message) {
     unsigned holder = who, index;
     if (!job_find(who, message->reply, &index)) {
@@ -151,9 +152,14 @@ static void interrupt_received(unsigned who, const struct ax_message *message) {
     struct job *job = index < PARKED_MAX ? &server->parked[index] : &server->now;
     MUST_OF(who, job->tag, message->id.caller == names.id[job->tag].caller);
     MUST_OF(who, job->tag, message->id.sequence == names.id[job->tag].sequence);
-    MUST_OF(who, job->tag, world.records[job->tag].asked && !world.records[job->tag].told);
-    world.records[job->tag].told = 1;
-    job->early = 1;
+    if ((message->flags & AX_MESSAGE_CALLER_DEAD) != 0) {
+        MUST_OF(who, job->tag, !job_is_wanted(job) || job->tag == TAG_BACK);
+        job->final = 1; /* nobody tells of it again if another thread parks it now */
+    } else {
+        MUST_OF(who, job->tag, world.records[job->tag].asked && !world.records[job->tag].told);
+        world.records[job->tag].told = 1;
+        job->early = 1;
+    }
     world.actors[who].server.pc = SERVER_IDLE;
     if (index < PARKED_MAX) /* else the other thread is at it already */
         unpark(who, holder, index);

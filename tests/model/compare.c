@@ -176,8 +176,7 @@ static void message_fail(int index, const char *what) {
 static void compare_message(int index) {
     const struct ref_message *wanted = &ref.threads[index].message;
     const struct ax_message *message = message_of(&ref.threads[index]);
-    uint64_t caller =
-        wanted->caller >= 0 ? ((struct object *)ref.objects[wanted->caller].core)->id : 0;
+    uint64_t caller = wanted->caller >= 0 ? ref.objects[wanted->caller].id : 0;
     if (message->kind != wanted->kind || message->flags != wanted->flags)
         message_fail(index, "kind");
     if (message->operation != wanted->operation || message->word_count != wanted->word_count ||
@@ -346,8 +345,11 @@ static void compare_object(int index) {
 
 void world_compare(void) {
     for (int p = 0; p < PROCESSES; p++) {
-        if (ref.processes[p].exists && ref.processes[p].open)
-            bind_handles(p);
+        const struct ref_process *process = &ref.processes[p];
+        if (!process->exists || !process->open)
+            continue;
+        ref.objects[process->object].id = ((const struct object *)process->core)->id;
+        bind_handles(p);
     }
     if (ref.unpredictable)
         return;

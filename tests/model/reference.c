@@ -133,6 +133,7 @@ int ref_thread_new(int process, void *core, int base, uint64_t label) {
     memset(thread, 0, sizeof(*thread));
     thread->state = thread->before = REF_RUNS;
     thread->process = process;
+    thread->made_at = ref.clock++;
     thread->core = core;
     thread->base = thread->priority = base;
     thread->label = label;
@@ -238,6 +239,7 @@ void ref_handle_drop(struct ref_handle *handle) {
     uint32_t rights = handle->rights;
     handle->used = false;
     if (object < 0 && !ref.threads[-1 - object].call.received) {
+        ref_forget_interrupt(-1 - object);
         for (int p = 0; p < PROCESSES; p++) {
             if (handle >= ref.processes[p].handles && handle < ref.processes[p].handles + HANDLES)
                 ref_unmap_loans(p, -1 - object);
@@ -328,7 +330,7 @@ void ref_end_thread(int thread) {
     it->state = REF_GONE;
     if (state == REF_CALLS) {
         if (it->call.received)
-            ref_forget_interrupt(thread); /* its server serves a dead caller on */
+            ref_tell_holder(thread); /* its server serves a dead caller on */
         ref_call_clear(thread, false);
     }
     ref_unserve(thread);
@@ -363,15 +365,24 @@ static int first_held(int process) {
     return first;
 }
 
+/* The thread that was made first of those that live, or -1. */
+static int oldest_thread(int process) {
+    int oldest = -1;
+    for (int t = 0; t < THREADS; t++) {
+        if (ref.threads[t].process == process && ref_is_live(t) &&
+            (oldest < 0 || ref.threads[t].made_at < ref.threads[oldest].made_at))
+            oldest = t;
+    }
+    return oldest;
+}
+
 static void process_work(int process) {
     struct ref_process *it = &ref.processes[process];
     if (it->open || it->has_ended)
         return;
     it->has_ended = true;
-    for (int t = 0; t < THREADS; t++) {
-        if (ref.threads[t].process == process)
-            ref_end_thread(t);
-    }
+    for (int oldest; (oldest = oldest_thread(process)) >= 0;)
+        ref_end_thread(oldest);
     for (int first; (first = first_held(process)) >= 0;)
         ref_give_back(first, true);
     for (;;) { /* by their slots */

@@ -39,7 +39,8 @@ enum ref_session { REF_OPEN, REF_CLOSED, REF_ANNOUNCED, REF_OVER };
 
 struct ref_object {
     enum ax_type type;
-    void *core; /* the kernel's object, for comparing */
+    void *core;  /* the kernel's object, for comparing */
+    uint64_t id; /* processes: the kernel's, which calls tell longer than the object lives */
     int account;
     uint32_t signals;
     int of;    /* process or thread: its index; session: its endpoint; account: its parent */
@@ -119,7 +120,7 @@ struct ref_thread {
     enum ref_state state, before; /* before: at the last comparison */
     int process;
     void *core;
-    uint64_t label;
+    uint64_t label, made_at;
     int base, priority;
     bool interrupted;
     ax_result result;

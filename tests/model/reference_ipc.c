@@ -116,6 +116,24 @@ void ref_detach(int caller, bool handle) {
         own->used = false;
 }
 
+void ref_tell_holder(int caller) {
+    struct ref_call *call = &ref.threads[caller].call;
+    struct ref_process *holder = &ref.processes[call->holder];
+    bool is_there = false;
+    for (int i = 0; i < holder->interrupt_count; i++)
+        is_there |= holder->interrupts[i] == caller;
+    if (!is_there)
+        holder->interrupts[holder->interrupt_count++] = caller;
+    ref_deliver(ref.objects[call->session].of);
+    for (int t = 0; t < THREADS; t++) { /* or whoever of that process receives */
+        if (ref.threads[t].process == (int)(holder - ref.processes) &&
+            ref.threads[t].state == REF_RECEIVES && holder->interrupt_count > 0) {
+            ref_deliver(ref.threads[t].endpoint);
+            break;
+        }
+    }
+}
+
 void ref_call_ask_early(int caller, ax_result error) {
     struct ref_call *call = &ref.threads[caller].call;
     if (call->queued && !call->redelivered && !call->retried && !call->forwarded) {
@@ -125,18 +143,8 @@ void ref_call_ask_early(int caller, ax_result error) {
     if (call->interrupted)
         return;
     call->interrupted = true;
-    if (!call->received)
-        return;
-    struct ref_process *holder = &ref.processes[call->holder];
-    holder->interrupts[holder->interrupt_count++] = caller;
-    ref_deliver(ref.objects[call->session].of);
-    for (int t = 0; t < THREADS; t++) { /* or whoever of that process receives */
-        if (ref.threads[t].process == (int)(holder - ref.processes) &&
-            ref.threads[t].state == REF_RECEIVES && holder->interrupt_count > 0) {
-            ref_deliver(ref.threads[t].endpoint);
-            break;
-        }
-    }
+    if (call->received)
+        ref_tell_holder(caller);
 }
 
 void ref_give_back(int caller, bool died) {
@@ -255,6 +263,7 @@ static void receive_interrupt(int thread, int caller) {
     const struct ref_call *call = &ref.threads[caller].call;
     ref_forget_interrupt(caller);
     receive_notice(thread, AX_MESSAGE_INTERRUPT, ref.objects[call->session].badge);
+    ref.threads[thread].message.flags = ref_is_live(caller) ? 0 : AX_MESSAGE_CALLER_DEAD;
     ref.threads[thread].message.sequence = call->message.sequence;
     ref.threads[thread].message.caller = call->message.caller;
     ref.threads[thread].message.has_reply = true;

@@ -46,6 +46,8 @@ void ref_call_ask_early(int caller, ax_result error);
 void ref_detach(int caller, bool handle);
 /* It was taken from its holder: it goes back to the endpoint. */
 void ref_give_back(int caller, bool died);
+/* Who holds the call is to be told of its caller's interrupt or death, or not any more. */
+void ref_tell_holder(int caller);
 void ref_forget_interrupt(int caller);
 void ref_unserve(int thread);
 /* Sessions among them that this account pays for are charged to the receiver (-1: none are). */

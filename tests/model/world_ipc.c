@@ -247,7 +247,7 @@ static void compare_list(int t, const struct ax_session_info *infos, unsigned co
     for (unsigned i = 0; i < count; i++) {
         struct ax_session_info wanted = infos[i];
         if (wanted.id.sequence != 0)
-            wanted.id.caller = ((struct object *)ref.objects[wanted.id.caller].core)->id;
+            wanted.id.caller = ref.objects[wanted.id.caller].id;
         if (memcmp(&told[i], &wanted, sizeof(wanted)) != 0)
             driver_fail("endpoint_list: entry %u is badge %llu, %u handles, %u calls; not %llu, "
                         "%u, %u",

@@ -176,6 +176,10 @@ static void reply_count(const struct reply *reply) {
     INVARIANT_OF(&reply->object, tree_node_is_linked(&reply->in_holder) == (reply->holder != NULL));
     INVARIANT_OF(&reply->object, reply->server == NULL || reply->server->serving == reply);
     INVARIANT_OF(&reply->object, reply->object.handles == (reply->holder != NULL));
+    if (list_is_linked(&reply->in_interrupts)) {
+        INVARIANT_OF(&reply->object, reply->holder != NULL);
+        census_ref(&reply->session->object);
+    }
 }
 
 /* ---- IPC ------------------------------------------------------------------------------------- */

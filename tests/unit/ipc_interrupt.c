@@ -8,6 +8,11 @@ static void calls_for(struct thread *caller, uint64_t ns) {
     expect(call_again(caller, world.session), DRIVER_BLOCKED);
 }
 
+static void has_death(const struct thread *thread, ax_handle reply) {
+    has_interrupt(thread, reply);
+    ck_assert_uint_eq(message(thread)->flags, AX_MESSAGE_CALLER_DEAD);
+}
+
 static void take_interrupt(struct thread *thread) {
     expect(kcall(thread, AX_CALL_THREAD_CONTROL, 0, AX_THREAD_TAKE, 0), 1);
 }
@@ -133,8 +138,79 @@ START_TEST(the_caller_dies_before_the_server_was_told) {
     interrupt(world.one);
     end(world.client, AX_CAUSE_KILLED);
     expect(receive(world.sam, world.endpoint), AX_OK);
+    has_death(world.sam, reply); /* once, and not of the interrupt */
+    expect(receive(world.sam, world.endpoint), AX_OK);
     has_close(world.sam, BADGE);
     expect(answer(world.sam, reply, 1), AX_ERR_CALLER_DEAD);
+}
+END_TEST
+
+/* ---- A caller's death ------------------------------------------------------------------------ */
+
+START_TEST(the_server_of_a_call_is_told_that_its_caller_died) {
+    calls(world.one, world.session, 1);
+    ax_handle reply = takes(world.sam, world.endpoint, 1);
+    struct ax_call_id id = message(world.sam)->id;
+    ax_handle event = make(world.sam, AX_TYPE_EVENT);
+    waits(world.sam, world.endpoint);
+    end(world.client, AX_CAUSE_KILLED);
+    has_death(world.sam, reply);
+    ck_assert_mem_eq(&message(world.sam)->id, &id, sizeof(id));
+    ck_assert_uint_eq(message(world.sam)->badge, BADGE);
+    must_close(world.sam, reply);
+    expect(receive(world.sam, world.endpoint), AX_OK);
+    has_close(world.sam, BADGE);
+    expect(kcall(world.sam, AX_CALL_SESSION_RETIRE, world.endpoint, BADGE, 0), AX_OK);
+    has_nothing(world.sam, world.endpoint);
+    must_close(world.sam, event);
+}
+END_TEST
+
+/* The sessions may be retired before; the endpoint shows that there is something to receive. */
+START_TEST(a_death_is_told_late) {
+    calls(world.one, world.session, 1);
+    ax_handle first = takes(world.sam, world.endpoint, 1);
+    calls(world.two, world.session, 2);
+    ax_handle second = takes(world.sam, world.endpoint, 2);
+    end(world.client, AX_CAUSE_KILLED);
+    expect(kcall(world.sam, AX_CALL_SESSION_RETIRE, world.endpoint, BADGE, 0), AX_OK);
+    ck_assert_uint_eq(signals_of(world.sam, world.endpoint), AX_SIGNAL_PENDING);
+    expect(receive(world.sue, world.endpoint), AX_OK);
+    has_death(world.sue, first);
+    ck_assert_uint_eq(signals_of(world.sam, world.endpoint), AX_SIGNAL_PENDING);
+    must_close(world.sam, second); /* before it was told */
+    ck_assert_uint_eq(signals_of(world.sam, world.endpoint), 0);
+    has_nothing(world.sam, world.endpoint);
+}
+END_TEST
+
+START_TEST(a_death_is_not_told_to_a_successor) {
+    keep();
+    calls(world.one, world.session, 1);
+    takes(world.sam, world.endpoint, 1);
+    end(world.client, AX_CAUSE_KILLED);
+    end(world.server, AX_CAUSE_KILLED);
+    new_server();
+    expect(receive(world.sam, world.endpoint), AX_OK);
+    has_close(world.sam, BADGE);
+    has_nothing(world.sam, world.endpoint);
+}
+END_TEST
+
+/* A server that keeps to what it is told has nothing left of callers that died. */
+START_TEST(dead_callers_leave_nothing_with_a_server) {
+    uint32_t before = world.server->handles.used;
+    for (unsigned i = 0; i < 8; i++) {
+        struct process *process = driver_process_of(world.client_account);
+        struct thread *thread = driver_thread(process);
+        calls(thread, driver_copy(world.client, world.session, process, AX_RIGHT_ALL), 1);
+        ax_handle reply = takes(world.sam, world.endpoint, 1);
+        end(process, AX_CAUSE_KILLED);
+        expect(receive(world.sam, world.endpoint), AX_OK);
+        has_death(world.sam, reply);
+        must_close(world.sam, message(world.sam)->reply);
+    }
+    ck_assert_uint_eq(world.server->handles.used, before);
 }
 END_TEST
 
@@ -261,6 +337,10 @@ void ipc_interrupt_tests(Suite *suite) {
     tcase_add_test(tcase, a_receiver_of_another_process_is_not_told);
     tcase_add_test(tcase, a_thread_that_receives_elsewhere_is_told_of_it);
     tcase_add_test(tcase, the_caller_dies_before_the_server_was_told);
+    tcase_add_test(tcase, the_server_of_a_call_is_told_that_its_caller_died);
+    tcase_add_test(tcase, a_death_is_told_late);
+    tcase_add_test(tcase, a_death_is_not_told_to_a_successor);
+    tcase_add_test(tcase, dead_callers_leave_nothing_with_a_server);
     tcase_add_test(tcase, a_deadline_withdraws_what_was_not_received);
     tcase_add_test(tcase, a_deadline_tells_the_server_of_what_was_received);
     tcase_add_test(tcase, a_deadline_is_forgotten_with_the_answer);
