@@ -20,14 +20,14 @@ ax_result queue_make(struct account *account, struct object **made) {
 
 /* ---- Members --------------------------------------------------------------------------------- */
 
-static int member_compare_cookie(const void *key, const struct tree_node *node) {
-    uint64_t cookie = *(const uint64_t *)key;
+static int member_compare_key(const void *wanted, const struct tree_node *node) {
+    uint64_t key = *(const uint64_t *)wanted;
     const struct member *member = container_of(node, const struct member, node);
-    return cookie < member->cookie ? -1 : cookie > member->cookie;
+    return key < member->key ? -1 : key > member->key;
 }
 
 static int member_compare(const struct tree_node *a, const struct tree_node *b) {
-    return member_compare_cookie(&container_of(a, const struct member, node)->cookie, b);
+    return member_compare_key(&container_of(a, const struct member, node)->key, b);
 }
 
 static void member_set_ready(struct member *member) {
@@ -68,8 +68,8 @@ static uint32_t member_signals(const struct member *member, unsigned *portion) {
 }
 
 /* One whose object is out of reach is as good as gone. */
-static struct member *member_find(struct queue *queue, uint64_t cookie) {
-    struct tree_node *node = tree_find(&queue->members, &cookie, member_compare_cookie);
+static struct member *member_find(struct queue *queue, uint64_t key) {
+    struct tree_node *node = tree_find(&queue->members, &key, member_compare_key);
     if (node == NULL)
         return NULL;
     struct member *member = container_of(node, struct member, node);
@@ -100,8 +100,8 @@ static unsigned queue_collect(struct queue *queue, struct ax_thread_page *page, 
         if (!portion_take(portion))
             break;
         struct member *member = list_entry(list_first(&queue->ready), struct member, ready);
-        struct ax_queue_event event = {.cookie = member->cookie,
-                                       .signals = member_signals(member, portion)};
+        struct ax_queue_event event = {
+            .key = member->key, .data = member->data, .signals = member_signals(member, portion)};
         if (event.signals == 0) {
             member_unready(member);
             continue;
@@ -240,13 +240,13 @@ static void member_begin(struct member *member) {
         (void)member_notify(member);
 }
 
-static ax_result queue_add(struct queue *queue, struct object *object, uint32_t mode, uint32_t mask,
-                           uint64_t cookie) {
+static ax_result queue_add(struct queue *queue, struct object *object,
+                           const struct ax_queue_request *request) {
     bool is_queue = object->type == AX_TYPE_QUEUE;
-    bool exclusive = (mode & AX_QUEUE_EXCLUSIVE) != 0;
-    if (exclusive && (is_queue || (mode & AX_QUEUE_ONCE) != 0))
+    bool exclusive = (request->mode & AX_QUEUE_EXCLUSIVE) != 0;
+    if (exclusive && (is_queue || (request->mode & AX_QUEUE_ONCE) != 0))
         return AX_ERR_ARGUMENT;
-    if (member_find(queue, cookie) != NULL)
+    if (member_find(queue, request->key) != NULL)
         return AX_ERR_EXISTS;
     if (is_queue)
         TRY(queue_check_nesting(queue, (struct queue *)object));
@@ -255,10 +255,11 @@ static ax_result queue_add(struct queue *queue, struct object *object, uint32_t 
     TRY(heap_alloc(queue->object.account, sizeof(struct member), &memory));
     struct member *member = memory;
     member->watch.exclusive = exclusive;
-    watch_start(&member->watch, object, mask, WATCH_QUEUE, member);
+    watch_start(&member->watch, object, request->mask, WATCH_QUEUE, member);
     member->queue = queue;
-    member->cookie = cookie;
-    member->mode = mode;
+    member->key = request->key;
+    member->data = request->data;
+    member->mode = request->mode;
     list_init(&member->ready);
     list_init(&member->nested);
     if (is_queue)
@@ -271,30 +272,30 @@ static ax_result queue_add(struct queue *queue, struct object *object, uint32_t 
 }
 
 ax_result sys_queue_control(struct thread *thread, const uint64_t arguments[5]) {
-    uint64_t op = arguments[1] & AX_QUEUE_OP_MASK, cookie = arguments[4];
-    uint64_t mode = arguments[1] & ~(uint64_t)AX_QUEUE_OP_MASK;
+    uint64_t op = arguments[1];
+    struct ax_queue_request request;
     struct queue *queue;
     TRY(handle_get(thread, arguments[0], AX_TYPE_QUEUE, AX_RIGHT_WRITE, &queue));
-    if ((mode & ~(uint64_t)(AX_QUEUE_EDGE | AX_QUEUE_ONCE | AX_QUEUE_EXCLUSIVE)) != 0 ||
-        op > AX_QUEUE_REMOVE || arguments[3] > UINT32_MAX)
+    memcpy(&request, thread->page->buffer, sizeof(request));
+    if (op > AX_QUEUE_REMOVE || request.mode > (AX_QUEUE_EDGE | AX_QUEUE_ONCE | AX_QUEUE_EXCLUSIVE))
         return AX_ERR_ARGUMENT;
-    uint32_t mask = (uint32_t)arguments[3];
     if (op == AX_QUEUE_ADD) {
         struct object *object;
         TRY(handle_get(thread, arguments[2], AX_TYPE_NONE, AX_RIGHT_WAIT, &object));
-        return queue_add(queue, object, (uint32_t)mode, mask, cookie);
+        return queue_add(queue, object, &request);
     }
-    struct member *member = member_find(queue, cookie);
+    struct member *member = member_find(queue, request.key);
     if (member == NULL)
         return AX_ERR_NOT_FOUND;
     if (op == AX_QUEUE_REMOVE) {
         member_drop(member);
         return AX_OK;
     }
-    if (((mode | member->mode) & AX_QUEUE_EXCLUSIVE) != 0)
+    if (((request.mode | member->mode) & AX_QUEUE_EXCLUSIVE) != 0)
         return AX_ERR_ARGUMENT;
-    member->mode = (uint32_t)mode;
-    member->watch.mask = mask;
+    member->data = request.data;
+    member->mode = request.mode;
+    member->watch.mask = request.mask;
     member_begin(member);
     return AX_OK;
 }

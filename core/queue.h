@@ -19,11 +19,11 @@
 #include "watch.h"
 
 struct member {
-    struct tree_node node; /* in queue->members, by cookie */
+    struct tree_node node; /* in queue->members, by key */
     struct list ready;     /* in queue->ready */
     struct list nested;    /* in queue->nested: its object is a queue */
     struct queue *queue;
-    uint64_t cookie;
+    uint64_t key, data;
     uint32_t mode; /* enum ax_queue_mode */
     bool silent;   /* ONCE, and reported: until it is changed */
     struct watch watch;

@@ -324,16 +324,16 @@ timer_set(timer, deadline)
     AX_RIGHT_WRITE. AX_TIME_NEVER disarms. Clears AX_SIGNAL_FIRED; a deadline that has passed sets
     it again at once.
 
-queue_control(queue, op and mode, handle, mask, cookie)
-    AX_QUEUE_ADD (handle: AX_RIGHT_WAIT), CHANGE, REMOVE a member, known by its cookie (EXISTS,
-    NOT_FOUND); queue: AX_RIGHT_WRITE. Mask 0: silent. The queue holds the object weakly: a member
-    goes when the last handle to its object is closed. A member that has a signal of the mask when
-    it is added or changed is reported. EXCLUSIVE goes neither with ONCE, nor with a queue as
-    member, nor with CHANGE (ARGUMENT). LIMIT: nesting deeper than AX_QUEUE_NESTING_MAX, or too many
-    queues in each other; DEADLOCK: a cycle.
-queue_wait(queue, max, deadline)
-    AX_RIGHT_READ. Up to max (1 to AX_QUEUE_MAX) struct ax_queue_event in the buffer; answers how
-    many. Blocks. An edge is handed to one of the threads that wait, a level to all.
+queue_control(queue, enum ax_queue_op, handle)
+    With struct ax_queue_request in the buffer: AX_QUEUE_ADD (handle: AX_RIGHT_WAIT), CHANGE (data,
+    mask and mode), REMOVE a member, known by its key (EXISTS, NOT_FOUND); queue: AX_RIGHT_WRITE.
+    Its data is told with its events, and need not be unique. Mask 0: silent. The queue holds the
+object weakly: a member goes when the last handle to its object is closed. A member that has a
+signal of the mask when it is added or changed is reported. EXCLUSIVE goes neither with ONCE, nor
+with a queue as member, nor with CHANGE (ARGUMENT). LIMIT: nesting deeper than AX_QUEUE_NESTING_MAX,
+or too many queues in each other; DEADLOCK: a cycle. queue_wait(queue, max, deadline) AX_RIGHT_READ.
+Up to max (1 to AX_QUEUE_MAX) struct ax_queue_event in the buffer; answers how many. Blocks. An edge
+is handed to one of the threads that wait, a level to all.
 
 device_create(device, enum ax_device_kind, base, size, place)
     A part of a device's range (AX_RIGHT_WRITE on it), of the same kind; memory in whole pages.

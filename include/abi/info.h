@@ -81,16 +81,22 @@ struct ax_wait_item {
 };
 
 enum ax_queue_op { AX_QUEUE_ADD = 0, AX_QUEUE_CHANGE = 1, AX_QUEUE_REMOVE = 2 };
-#define AX_QUEUE_OP_MASK 0xffU
 enum ax_queue_mode {
-    AX_QUEUE_EDGE = 1U << 8,       /* report each edge once; else as long as the level holds */
-    AX_QUEUE_ONCE = 1U << 9,       /* after one report silent until changed */
-    AX_QUEUE_EXCLUSIVE = 1U << 10, /* of several exclusive queues only one is told of an edge */
+    AX_QUEUE_EDGE = 1U << 0,      /* report each edge once; else as long as the level holds */
+    AX_QUEUE_ONCE = 1U << 1,      /* after one report silent until changed */
+    AX_QUEUE_EXCLUSIVE = 1U << 2, /* of several exclusive queues only one is told of an edge */
 };
 #define AX_QUEUE_MAX         64
 #define AX_QUEUE_NESTING_MAX 5
+struct ax_queue_request {
+    uint64_t key;  /* names the member: unique in its queue */
+    uint64_t data; /* told with its events; of any value */
+    uint32_t mask; /* of signals; 0: silent */
+    uint32_t mode; /* enum ax_queue_mode */
+};
 struct ax_queue_event {
-    uint64_t cookie;
+    uint64_t key;
+    uint64_t data;
     uint32_t signals;
     uint32_t reserved;
 };

@@ -123,6 +123,12 @@ static void call(struct input *input, struct thread *thread) {
          (number >= AX_CALL_REPLY_CONTROL && number <= AX_CALL_LOAN_MAP)) &&
         (arguments[0] & 1) != 0 && held != NULL)
         arguments[0] = container_of(held, struct reply, in_holder)->handle;
+    struct ax_queue_request request = {.key = arguments[3] & 7,
+                                       .data = arguments[3],
+                                       .mask = (uint32_t)arguments[4],
+                                       .mode = (uint32_t)(arguments[3] >> 3 & 7)};
+    if (number == AX_CALL_QUEUE_CONTROL)
+        memcpy(thread->page->buffer, &request, sizeof(request));
     struct hal_event event = {.kind = HAL_EVENT_CALL, .call = {.number = number}};
     memcpy(event.call.arguments, arguments, sizeof(arguments));
     meet(thread, &event);

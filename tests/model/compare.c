@@ -213,10 +213,12 @@ static void compare_events(int index) {
     struct ax_queue_event events[QUEUE_MAX];
     memcpy(events, ((struct thread *)it->core)->page->buffer, sizeof(events));
     for (unsigned i = 0; i < it->event_count; i++) {
-        if (events[i].cookie != it->events[i].cookie || events[i].signals != it->events[i].signals)
+        if (events[i].key != it->events[i].key || events[i].signals != it->events[i].signals)
             driver_fail("thread %d: event %u of a queue is of %llu, signals %x; not of %llu, %x",
-                        index, i, (unsigned long long)events[i].cookie, events[i].signals,
-                        (unsigned long long)it->events[i].cookie, it->events[i].signals);
+                        index, i, (unsigned long long)events[i].key, events[i].signals,
+                        (unsigned long long)it->events[i].key, it->events[i].signals);
+        if (events[i].data != it->events[i].data)
+            driver_fail("thread %d: event %u of a queue brings other data", index, i);
     }
 }
 

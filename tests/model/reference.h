@@ -170,7 +170,7 @@ struct ref_member {
     bool used, silent;
     int queue, object;
     uint32_t mask, mode;
-    uint64_t cookie, since, ready_at; /* ready_at 0: nothing to report */
+    uint64_t key, data, since, ready_at; /* ready_at 0: nothing to report */
 };
 
 /* A loan that a server has mapped. */
@@ -264,8 +264,8 @@ ax_result ref_endpoint_bind(int thread, ax_handle endpoint, ax_handle object, ui
 
 ax_result ref_signal(int thread, ax_handle object, uint32_t clear, uint32_t set);
 ax_result ref_timer_set(int thread, ax_handle timer, uint64_t deadline, bool passed);
-ax_result ref_queue_control(int thread, ax_handle queue, uint32_t op, uint32_t mode,
-                            ax_handle object, uint32_t mask, uint64_t cookie);
+ax_result ref_queue_control(int thread, ax_handle queue, enum ax_queue_op op, ax_handle object,
+                            const struct ax_queue_request *request);
 ax_result ref_queue_wait(int thread, ax_handle queue, unsigned max, uint64_t deadline);
 ax_result ref_wait(int thread, const struct ax_wait_item *items, unsigned count, bool many,
                    uint64_t deadline);

@@ -60,7 +60,7 @@ static unsigned collect(int queue, struct ref_thread *thread, unsigned max) {
             unready(member);
             continue;
         }
-        thread->events[count++] = (struct ax_queue_event){member->cookie, signals, 0};
+        thread->events[count++] = (struct ax_queue_event){member->key, member->data, signals, 0};
         member->silent |= (member->mode & AX_QUEUE_ONCE) != 0;
         if ((member->mode & (AX_QUEUE_EDGE | AX_QUEUE_ONCE)) != 0)
             unready(member);
@@ -140,10 +140,10 @@ void ref_queues_collect(void) {
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
-static struct ref_member *find(int queue, uint64_t cookie) {
+static struct ref_member *find(int queue, uint64_t key) {
     for (int m = 0; m < MEMBERS; m++) {
         struct ref_member *it = &ref.members[m];
-        if (!it->used || it->queue != queue || it->cookie != cookie)
+        if (!it->used || it->queue != queue || it->key != key)
             continue;
         if (!is_weakly_gone(it))
             return it;
@@ -187,7 +187,7 @@ static ax_result add(const struct ref_member *wanted) {
     if ((wanted->mode & AX_QUEUE_EXCLUSIVE) != 0 &&
         (is_queue || (wanted->mode & AX_QUEUE_ONCE) != 0))
         return AX_ERR_ARGUMENT;
-    if (find(wanted->queue, wanted->cookie) != NULL)
+    if (find(wanted->queue, wanted->key) != NULL)
         return AX_ERR_EXISTS;
     unsigned deep = is_queue ? depth(wanted->object, wanted->queue, &cycle) : 0;
     if (cycle)
@@ -206,28 +206,33 @@ static ax_result add(const struct ref_member *wanted) {
     return AX_OK;
 }
 
-ax_result ref_queue_control(int thread, ax_handle queue, uint32_t op, uint32_t mode,
-                            ax_handle object, uint32_t mask, uint64_t cookie) {
+ax_result ref_queue_control(int thread, ax_handle queue, enum ax_queue_op op, ax_handle object,
+                            const struct ax_queue_request *request) {
     struct ref_handle *handle, *what;
     TRY_REF(ref_look(thread, queue, AX_TYPE_QUEUE, AX_RIGHT_WRITE, &handle));
-    struct ref_member wanted = {
-        .used = true, .queue = handle->object, .mask = mask, .mode = mode, .cookie = cookie};
+    struct ref_member wanted = {.used = true,
+                                .queue = handle->object,
+                                .mask = request->mask,
+                                .mode = request->mode,
+                                .key = request->key,
+                                .data = request->data};
     if (op == AX_QUEUE_ADD) {
         TRY_REF(ref_look(thread, object, AX_TYPE_NONE, AX_RIGHT_WAIT, &what));
         wanted.object = what->object;
         return add(&wanted);
     }
-    struct ref_member *member = find(handle->object, cookie);
+    struct ref_member *member = find(handle->object, request->key);
     if (member == NULL)
         return AX_ERR_NOT_FOUND;
     if (op == AX_QUEUE_REMOVE) {
         drop(member);
         return AX_OK;
     }
-    if (((mode | member->mode) & AX_QUEUE_EXCLUSIVE) != 0)
+    if (((request->mode | member->mode) & AX_QUEUE_EXCLUSIVE) != 0)
         return AX_ERR_ARGUMENT;
-    member->mode = mode;
-    member->mask = mask;
+    member->data = request->data;
+    member->mode = request->mode;
+    member->mask = request->mask;
     begin(member);
     return AX_OK;
 }

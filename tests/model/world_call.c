@@ -74,6 +74,11 @@ static void print_map(const struct ax_map_request *request) {
            (unsigned long long)request->offset, request->prot, request->flags);
 }
 
+static void print_queue(const struct ax_queue_request *request) {
+    printf(" [key %llu, data %llu, mask %#x, mode %u]", (unsigned long long)request->key,
+           (unsigned long long)request->data, request->mask, request->mode);
+}
+
 static void print_call(int thread, enum ax_call number, const uint64_t arguments[5]) {
     const struct thread *core = ref.threads[thread].core;
     printf("  thread %d of process %d: %s(", thread, ref.threads[thread].process,
@@ -85,6 +90,8 @@ static void print_call(int thread, enum ax_call number, const uint64_t arguments
         print_message(&core->page->ipc);
     if (number == AX_CALL_MEMORY_MAP)
         print_map((const struct ax_map_request *)(const void *)core->page->buffer);
+    if (number == AX_CALL_QUEUE_CONTROL)
+        print_queue((const struct ax_queue_request *)(const void *)core->page->buffer);
     if (fail_after > FAILURES_OF_CORE)
         printf(" with function %u of the machine failing", fail_after - FAILURES_OF_CORE);
     else if (fail_after != 0)

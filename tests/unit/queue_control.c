@@ -1,13 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 #include "queue_tests.h"
 
-ax_result queue_control(struct thread *thread, ax_handle queue, uint64_t op, ax_handle handle,
-                        uint64_t mask, uint64_t cookie) {
-    return kcall(thread, AX_CALL_QUEUE_CONTROL, queue, op, handle, mask, cookie);
+ax_result queue_request(struct thread *thread, ax_handle queue, uint64_t op, ax_handle handle,
+                        const struct ax_queue_request *request) {
+    memcpy(thread->page->buffer, request, sizeof(*request));
+    return kcall(thread, AX_CALL_QUEUE_CONTROL, queue, op, handle);
 }
 
-void queue_watch(ax_handle queue, uint64_t mode, ax_handle handle, uint64_t mask, uint64_t cookie) {
-    expect(queue_control(world.one, queue, AX_QUEUE_ADD | mode, handle, mask, cookie), AX_OK);
+static ax_result control_mode(struct thread *thread, ax_handle queue, uint64_t op, uint32_t mode,
+                              ax_handle handle, uint32_t mask, uint64_t key) {
+    struct ax_queue_request request = {
+        .key = key, .data = QUEUE_DATA(key), .mask = mask, .mode = mode};
+    return queue_request(thread, queue, op, handle, &request);
+}
+
+ax_result queue_control(struct thread *thread, ax_handle queue, uint64_t op, ax_handle handle,
+                        uint32_t mask, uint64_t key) {
+    return control_mode(thread, queue, op, 0, handle, mask, key);
+}
+
+void queue_watch(ax_handle queue, uint32_t mode, ax_handle handle, uint32_t mask, uint64_t key) {
+    expect(control_mode(world.one, queue, AX_QUEUE_ADD, mode, handle, mask, key), AX_OK);
+}
+
+void queue_change(ax_handle queue, uint32_t mode, uint32_t mask, uint64_t key) {
+    expect(control_mode(world.one, queue, AX_QUEUE_CHANGE, mode, 0, mask, key), AX_OK);
 }
 
 ax_result queue_wait(struct thread *thread, ax_handle queue, uint64_t max, uint64_t deadline) {
@@ -20,10 +37,11 @@ struct ax_queue_event queue_event(const struct thread *thread, unsigned index) {
     return events[index];
 }
 
-void queue_expect(ax_handle queue, uint64_t cookie, uint32_t signals) {
+void queue_expect(ax_handle queue, uint64_t key, uint32_t signals) {
     expect(queue_wait(world.one, queue, AX_QUEUE_MAX, NOW), 1);
     struct ax_queue_event event = queue_event(world.one, 0);
-    ck_assert_uint_eq(event.cookie, cookie);
+    ck_assert_uint_eq(event.key, key);
+    ck_assert_uint_eq(event.data, QUEUE_DATA(key));
     ck_assert_uint_eq(event.signals, signals);
     ck_assert_uint_eq(event.reserved, 0);
 }
@@ -32,7 +50,7 @@ void queue_expect_nothing(ax_handle queue) {
     expect(queue_wait(world.one, queue, AX_QUEUE_MAX, NOW), AX_ERR_TIMEOUT);
 }
 
-START_TEST(members_are_known_by_their_cookies) {
+START_TEST(members_are_known_by_their_keys) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     queue_watch(queue, 0, event, 1, 100);
@@ -44,6 +62,30 @@ START_TEST(members_are_known_by_their_cookies) {
     expect(queue_control(world.one, queue, AX_QUEUE_REMOVE, 0, 0, 100), AX_OK);
     expect(queue_control(world.one, queue, AX_QUEUE_REMOVE, 0, 0, 100), AX_ERR_NOT_FOUND);
     ck_assert_uint_eq(info_of(world.one, queue).queue.members, 1);
+}
+END_TEST
+
+/* As with epoll: the member is known by something else than what it tells. */
+START_TEST(data_is_told_and_need_not_be_unique) {
+    ax_handle queue = make(world.one, AX_TYPE_QUEUE);
+    ax_handle event = make(world.one, AX_TYPE_EVENT);
+    signal_event(world.one, event, 0, 1);
+    for (uint64_t key = 1; key <= 2; key++) {
+        struct ax_queue_request request = {.key = key, .data = UINT64_MAX, .mask = 1};
+        expect(queue_request(world.one, queue, AX_QUEUE_ADD, event, &request), AX_OK);
+    }
+    struct ax_queue_request changed = {.key = 1, .data = 2, .mask = 1};
+    expect(queue_wait(world.one, queue, 2, NOW), 2);
+    ck_assert_uint_eq(queue_event(world.one, 0).data, UINT64_MAX);
+    ck_assert_uint_eq(queue_event(world.one, 1).data, UINT64_MAX);
+    expect(queue_request(world.one, queue, AX_QUEUE_CHANGE, 0, &changed), AX_OK);
+    expect(queue_wait(world.one, queue, 2, NOW), 2);
+    ck_assert_uint_eq(queue_event(world.one, 0).key, 1);
+    ck_assert_uint_eq(queue_event(world.one, 0).data, 2);
+    ck_assert_uint_eq(queue_event(world.one, 1).data, UINT64_MAX);
+    expect(queue_control(world.one, queue, AX_QUEUE_REMOVE, 0, 0, 2), AX_OK);
+    expect(queue_wait(world.one, queue, 2, NOW), 1);
+    ck_assert_uint_eq(queue_event(world.one, 0).key, 1);
 }
 END_TEST
 
@@ -101,7 +143,7 @@ START_TEST(a_member_goes_though_somebody_waits_for_its_object) {
     expect(kcall(world.two, AX_CALL_OBJECT_WAIT, event, 1, AX_TIME_NEVER), DRIVER_BLOCKED);
     must_close(world.one, event);
     ck_assert_uint_eq(info_of(world.one, queue).queue.members, 0);
-    queue_watch(queue, 0, make(world.one, AX_TYPE_EVENT), 1, 5); /* the cookie is free */
+    queue_watch(queue, 0, make(world.one, AX_TYPE_EVENT), 1, 5); /* the key is free */
     interrupt(world.two);
     expect(driver_answer(world.two), AX_ERR_INTERRUPTED);
 }
@@ -172,10 +214,10 @@ START_TEST(bad_arguments_are_refused) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     expect(queue_control(world.one, queue, 3, event, 1, 1), AX_ERR_ARGUMENT);
-    expect(queue_control(world.one, queue, 0xff, event, 1, 1), AX_ERR_ARGUMENT);
-    expect(queue_control(world.one, queue, 1 << 11, event, 1, 1), AX_ERR_ARGUMENT);
     expect(queue_control(world.one, queue, 1ULL << 32, event, 1, 1), AX_ERR_ARGUMENT);
-    expect(queue_control(world.one, queue, AX_QUEUE_ADD, event, 1ULL << 32, 1), AX_ERR_ARGUMENT);
+    for (unsigned bit = 3; bit < 32; bit++)
+        expect(control_mode(world.one, queue, AX_QUEUE_ADD, 1U << bit, event, 1, 1),
+               AX_ERR_ARGUMENT);
     ck_assert_uint_eq(info_of(world.one, queue).queue.members, 0);
 }
 END_TEST
@@ -184,15 +226,15 @@ START_TEST(exclusive_has_its_limits) {
     ax_handle queue = make(world.one, AX_TYPE_QUEUE);
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     ax_handle inner = make(world.one, AX_TYPE_QUEUE);
-    expect(queue_control(world.one, queue, AX_QUEUE_ADD | AX_QUEUE_EXCLUSIVE | AX_QUEUE_ONCE, event,
-                         1, 1),
+    expect(control_mode(world.one, queue, AX_QUEUE_ADD, AX_QUEUE_EXCLUSIVE | AX_QUEUE_ONCE, event,
+                        1, 1),
            AX_ERR_ARGUMENT);
-    expect(queue_control(world.one, queue, AX_QUEUE_ADD | AX_QUEUE_EXCLUSIVE, inner, 1, 1),
+    expect(control_mode(world.one, queue, AX_QUEUE_ADD, AX_QUEUE_EXCLUSIVE, inner, 1, 1),
            AX_ERR_ARGUMENT);
     queue_watch(queue, AX_QUEUE_EXCLUSIVE, event, 1, 1);
     queue_watch(queue, 0, event, 1, 2);
     expect(queue_control(world.one, queue, AX_QUEUE_CHANGE, 0, 1, 1), AX_ERR_ARGUMENT);
-    expect(queue_control(world.one, queue, AX_QUEUE_CHANGE | AX_QUEUE_EXCLUSIVE, 0, 1, 2),
+    expect(control_mode(world.one, queue, AX_QUEUE_CHANGE, AX_QUEUE_EXCLUSIVE, 0, 1, 2),
            AX_ERR_ARGUMENT);
     expect(queue_control(world.one, queue, AX_QUEUE_REMOVE, 0, 0, 1), AX_OK);
 }
@@ -265,7 +307,8 @@ END_TEST
 
 TCase *queue_control_tests(void) {
     TCase *tcase = world_case("queue_control");
-    tcase_add_test(tcase, members_are_known_by_their_cookies);
+    tcase_add_test(tcase, members_are_known_by_their_keys);
+    tcase_add_test(tcase, data_is_told_and_need_not_be_unique);
     tcase_add_test(tcase, the_queues_owner_pays_for_members);
     tcase_add_test(tcase, a_closed_queue_takes_its_members_along);
     tcase_add_test(tcase, a_member_goes_with_the_last_handle_to_its_object);

@@ -5,7 +5,7 @@
 #define NEVER    AX_TIME_NEVER
 
 /* queues[0] watches queues[1], which watches queues[2] ...; the last watches an event. */
-static ax_handle chain_make(ax_handle *queues, unsigned count, uint64_t mode) {
+static ax_handle chain_make(ax_handle *queues, unsigned count, uint32_t mode) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
     for (unsigned i = 0; i < count; i++)
         queues[i] = make(world.one, AX_TYPE_QUEUE);

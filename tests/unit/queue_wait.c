@@ -47,12 +47,10 @@ START_TEST(once_is_silent_until_changed) {
     queue_expect_nothing(queue);
     signal_event(world.one, event, 0, 0x2);
     queue_expect_nothing(queue);
-    expect(queue_control(world.one, queue, AX_QUEUE_CHANGE | AX_QUEUE_ONCE, 0, 0x2, 9), AX_OK);
+    queue_change(queue, AX_QUEUE_ONCE, 0x2, 9);
     queue_expect(queue, 9, 0x2);
     queue_expect_nothing(queue);
-    expect(
-        queue_control(world.one, queue, AX_QUEUE_CHANGE | AX_QUEUE_ONCE | AX_QUEUE_EDGE, 0, 0x1, 9),
-        AX_OK);
+    queue_change(queue, AX_QUEUE_ONCE | AX_QUEUE_EDGE, 0x1, 9);
     queue_expect(queue, 9, 0x1);
     signal_event(world.one, event, 0, 0x1);
     queue_expect_nothing(queue);
@@ -66,7 +64,7 @@ START_TEST(what_holds_already_is_reported_from_the_start) {
     queue_watch(queue, AX_QUEUE_EDGE, event, 0x1, 9);
     queue_expect(queue, 9, 0x1);
     queue_expect_nothing(queue);
-    expect(queue_control(world.one, queue, AX_QUEUE_CHANGE | AX_QUEUE_EDGE, 0, 0x1, 9), AX_OK);
+    queue_change(queue, AX_QUEUE_EDGE, 0x1, 9);
     queue_expect(queue, 9, 0x1);
 }
 END_TEST
@@ -94,13 +92,13 @@ START_TEST(levels_take_turns) {
     }
     for (uint64_t i = 0; i < 7; i++) {
         expect(queue_wait(world.one, queue, 1, NOW), 1);
-        ck_assert_uint_eq(queue_event(world.one, 0).cookie, i % 3);
+        ck_assert_uint_eq(queue_event(world.one, 0).key, i % 3);
     }
     expect(queue_wait(world.one, queue, 2, NOW), 2);
-    ck_assert_uint_eq(queue_event(world.one, 0).cookie, 1);
-    ck_assert_uint_eq(queue_event(world.one, 1).cookie, 2);
+    ck_assert_uint_eq(queue_event(world.one, 0).key, 1);
+    ck_assert_uint_eq(queue_event(world.one, 1).key, 2);
     expect(queue_wait(world.one, queue, AX_QUEUE_MAX, NOW), 3);
-    ck_assert_uint_eq(queue_event(world.one, 0).cookie, 0);
+    ck_assert_uint_eq(queue_event(world.one, 0).key, 0);
 }
 END_TEST
 
@@ -113,7 +111,7 @@ START_TEST(waits_until_a_member_is_ready) {
     expect(driver_answer(world.one), DRIVER_BLOCKED);
     signal_event(world.two, event, 0, 0x1);
     expect(driver_answer(world.one), 1);
-    ck_assert_uint_eq(queue_event(world.one, 0).cookie, 9);
+    ck_assert_uint_eq(queue_event(world.one, 0).key, 9);
     ck_assert_uint_eq(queue_event(world.one, 0).signals, 1);
     queue_expect_nothing(queue);
 }
@@ -132,7 +130,7 @@ START_TEST(a_member_added_or_changed_wakes_who_waits) {
     expect(queue_wait(world.one, queue, 4, NEVER), DRIVER_BLOCKED);
     expect(queue_control(world.two, queue, AX_QUEUE_ADD, event, 1, 10), AX_OK);
     expect(driver_answer(world.one), 1);
-    ck_assert_uint_eq(queue_event(world.one, 0).cookie, 10);
+    ck_assert_uint_eq(queue_event(world.one, 0).key, 10);
 }
 END_TEST
 
@@ -260,9 +258,9 @@ START_TEST(at_most_so_many_are_told_at_once) {
     }
     ck_assert_uint_eq(info_of(world.one, queue).queue.ready, AX_QUEUE_MAX + 10);
     expect(queue_wait(world.one, queue, AX_QUEUE_MAX, NOW), AX_QUEUE_MAX);
-    ck_assert_uint_eq(queue_event(world.one, AX_QUEUE_MAX - 1).cookie, AX_QUEUE_MAX - 1);
+    ck_assert_uint_eq(queue_event(world.one, AX_QUEUE_MAX - 1).key, AX_QUEUE_MAX - 1);
     expect(queue_wait(world.one, queue, AX_QUEUE_MAX, NOW), 10);
-    ck_assert_uint_eq(queue_event(world.one, 9).cookie, AX_QUEUE_MAX + 9);
+    ck_assert_uint_eq(queue_event(world.one, 9).key, AX_QUEUE_MAX + 9);
     queue_expect_nothing(queue);
 }
 END_TEST
@@ -304,7 +302,7 @@ START_TEST(of_exclusive_queues_one_that_waits_is_told) {
     queue_expect(plain, 3, 1);
     signal_event(world.one, event, 0, 1); /* nobody waits for the first: the second takes it */
     expect(driver_answer(fourth), 1);
-    ck_assert_uint_eq(queue_event(fourth, 0).cookie, 2);
+    ck_assert_uint_eq(queue_event(fourth, 0).key, 2);
     queue_expect(first, 1, 1); /* it was told before it was known who takes it */
 }
 END_TEST

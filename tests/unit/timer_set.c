@@ -87,16 +87,17 @@ START_TEST(many_fire_in_the_order_of_their_deadlines) {
     for (unsigned i = 0; i < 6; i++) {
         timers[i] = make(world.one, AX_TYPE_TIMER);
         expect(set(world.one, timers[i], start + deadlines[i] + 1000), AX_OK);
-        expect(kcall(world.one, AX_CALL_QUEUE_CONTROL, queue, AX_QUEUE_ADD | AX_QUEUE_EDGE,
-                     timers[i], AX_SIGNAL_FIRED, i),
-               AX_OK);
+        struct ax_queue_request request = {
+            .key = i, .mask = AX_SIGNAL_FIRED, .mode = AX_QUEUE_EDGE};
+        memcpy(world.one->page->buffer, &request, sizeof(request));
+        expect(kcall(world.one, AX_CALL_QUEUE_CONTROL, queue, AX_QUEUE_ADD, timers[i]), AX_OK);
     }
     driver_advance(3000);
     expect(kcall(world.one, AX_CALL_QUEUE_WAIT, queue, 10, NOW), 6);
     struct ax_queue_event events[6];
     copy_buffer(world.one, events, sizeof(events));
     for (unsigned i = 0; i < 6; i++)
-        ck_assert_uint_eq(events[i].cookie, order[i]);
+        ck_assert_uint_eq(events[i].key, order[i]);
 }
 END_TEST
 
