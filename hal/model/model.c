@@ -329,9 +329,11 @@ void *hal_window(uint64_t physical) {
 void hal_kernel_page(uint64_t physical) {
     static const unsigned char call[] = {0x0f, 0x05, 0xc3};  /* syscall; ret */
     static const unsigned char clock[] = {0x0f, 0x31, 0xc3}; /* rdtsc, all of it to rax; ret */
+    static const unsigned char yield[] = {0xc3};             /* ret: tests switch threads */
     unsigned char *page = hal_window(physical);
     memcpy(page + (AX_KERNEL_CALL - AX_KERNEL_PAGE), call, sizeof(call));
     memcpy(page + (AX_KERNEL_CLOCK - AX_KERNEL_PAGE), clock, sizeof(clock));
+    memcpy(page + (AX_KERNEL_YIELD - AX_KERNEL_PAGE), yield, sizeof(yield));
 }
 
 void hal_irq_unmask(uint32_t irq) {

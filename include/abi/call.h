@@ -9,7 +9,15 @@
  *
  *     uint64_t clock_ns(void);
  *
- * the machine's clock in nanoseconds, which needs no kernel call and never goes back.
+ * the machine's clock in nanoseconds, which needs no kernel call and never goes back. At
+ * AX_KERNEL_YIELD lies
+ *
+ *     void yield_point(void);
+ *
+ * which programs and libraries call as often as they like, where another thread may well run in
+ * between. It returns at once, but on a machine that plays a seeded run: this one lets others of
+ * the thread's priority run first, now and then, as by object_wait_many(0, 0). Both preserve what a
+ * C function preserves.
  *
  * Errors that every call can give are not repeated below: AX_ERR_HANDLE, AX_ERR_TYPE and
  * AX_ERR_RIGHTS of each handle it takes, AX_ERR_ARGUMENT, and AX_ERR_MEMORY or AX_ERR_LIMIT where

@@ -28,6 +28,7 @@
 /* The kernel page's entries, called like C functions (call.h). */
 #define AX_KERNEL_CALL  AX_KERNEL_PAGE
 #define AX_KERNEL_CLOCK (AX_KERNEL_PAGE + 64)
+#define AX_KERNEL_YIELD (AX_KERNEL_PAGE + 128)
 
 _Static_assert(AX_THREAD_PAGES + AX_THREAD_MAX * AX_PAGE_SIZE <= AX_PERSONALITY_START,
                "thread pages end before the personality begins");

@@ -207,8 +207,12 @@ void hal_space_sync(struct hal_space *space);
  * there as they are physically. Any time. */
 void *hal_window(uint64_t physical);
 
-/* Fills the kernel page (one zeroed frame, mapped read and execute everywhere) with the entries of
- * abi/layout.h; the clock's is that of hal_time_ns. CPU 0, at boot. */
+/*
+ * Fills the kernel page (one zeroed frame, mapped read and execute everywhere) with the entries of
+ * abi/layout.h; the clock's is that of hal_time_ns. The yield point is a plain return, but in a
+ * seeded run, where it may make the kernel call that its comment names (abi/call.h). CPU 0, at
+ * boot.
+ */
 void hal_kernel_page(uint64_t physical);
 
 /* ---- Interrupts, time, and the rest --------------------------------------------------------- */

@@ -113,6 +113,8 @@ static bool do_step(struct step *step) {
         return do_call(step, regs->r15);
     if (IS("\x41\xff\xd6"))
         return do_call(step, regs->r14);
+    if (IS("\x41\xff\xd5"))
+        return do_call(step, regs->r13);
     if (IS("\x0f\x31")) {
         uint64_t now_ns = hal_time_ns();
         return do_move(step, &regs->rax, &now_ns, 2);
@@ -129,6 +131,8 @@ static bool do_step(struct step *step) {
         return do_store(step);
     if (IS("\x48\x89\xc7"))
         return do_move(step, &regs->rdi, &regs->rax, 3);
+    if (IS("\x48\x89\xdf"))
+        return do_move(step, &regs->rdi, &regs->rbx, 3);
     if (IS("\x66\x48\x0f\x6e\xc6"))
         return do_move(step, step->user->vector, &regs->rsi, 5);
     if (IS("\x66\x48\x0f\x7e\xc7"))

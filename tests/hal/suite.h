@@ -79,4 +79,5 @@ extern const char program_spin[];   /* rbx++ for ever */
 extern const char program_fs[];     /* kernel call of number fs:0 */
 extern const char program_gs[];     /* the same with gs:0 */
 extern const char program_vector[]; /* xmm0 = rsi, kernel call, kernel call of number xmm0 */
+extern const char program_yield[];  /* yield_point(), kernel call of number rbx */
 extern const char program_clock[];  /* kernel call of number clock_ns() */

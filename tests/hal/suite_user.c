@@ -6,14 +6,15 @@
 
 /*
  * The programs. r15 holds the address of the entry of kernel calls: one is made by `call *%r15`;
- * r14 that of the clock. What they find out they tell as the number of a kernel call.
+ * r14 that of the clock, r13 that of the yield point. What they find out they tell as the number of
+ * a kernel call.
  */
 extern const char programs_start[], programs_end[];
 __asm__(".pushsection .rodata\n"
         ".balign 4096\n"
         ".globl program_load, program_store, program_call, program_bounce, program_undefined\n"
         ".globl program_breakpoint, program_divide, program_spin, program_fs, program_gs\n"
-        ".globl program_vector, program_clock\n"
+        ".globl program_vector, program_clock, program_yield\n"
         "programs_start:\n"
         "program_load: mov (%rdi), %rdi\n call *%r15\n ud2\n"
         "program_store: mov %rsi, (%rdi)\n call *%r15\n ud2\n"
@@ -27,6 +28,7 @@ __asm__(".pushsection .rodata\n"
         "program_gs: mov %gs:0, %rdi\n call *%r15\n ud2\n"
         "program_vector: movq %rsi, %xmm0\n call *%r15\n movq %xmm0, %rdi\n call *%r15\n ud2\n"
         "program_clock: call *%r14\n mov %rax, %rdi\n call *%r15\n ud2\n"
+        "program_yield: call *%r13\n mov %rbx, %rdi\n call *%r15\n ud2\n"
         "programs_end:\n"
         ".popsection\n");
 
@@ -93,6 +95,7 @@ void thread_start(struct thread_under_test *thread, struct hal_space *space, uns
                   STACK_ADDRESS + AX_PAGE_SIZE - UINT64_C(256) * (slot + 1), 0);
     thread->user.regs.r15 = AX_KERNEL_CALL;
     thread->user.regs.r14 = AX_KERNEL_CLOCK;
+    thread->user.regs.r13 = AX_KERNEL_YIELD;
 }
 
 void thread_stop(struct thread_under_test *thread) {
@@ -258,6 +261,23 @@ static void irq_interrupts_user(void) {
 }
 
 /* Without a kernel call: the first event is the one that tells. */
+/* It comes back, and if it made a kernel call before, that was one which lets others run. */
+static void yield_entry(void) {
+    begin(program_yield);
+    thread.user.regs.rbx = 1234;
+    uint64_t stack = thread.user.regs.rsp;
+    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    if (thread.event.call.number == AX_CALL_OBJECT_WAIT_MANY) {
+        CHECK(thread.event.call.arguments[0] == 0 && thread.event.call.arguments[1] == 0);
+        ax_regs_set_result(&thread.user.regs, AX_ERR_TIMEOUT);
+        CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    }
+    CHECK(thread.event.call.number == 1234);
+    CHECK(thread.user.regs.rbx == 1234 && thread.user.regs.r15 == AX_KERNEL_CALL);
+    CHECK(thread.user.regs.rsp <= stack && thread.user.regs.rsp >= stack - 64);
+    end();
+}
+
 static void clock_entry(void) {
     begin(program_clock);
     for (unsigned i = 0; i < 3; i++) {
@@ -328,6 +348,7 @@ const struct suite_case user_cases[] = {
     {"the timer interrupts a thread", timer_interrupts_user},
     {"an interrupt interrupts a thread", irq_interrupts_user},
     {"the clock of the kernel page", clock_entry},
+    {"the yield point of the kernel page", yield_entry},
     {"fs base", fs_base},
     {"thread pages", thread_pages},
     {"vector state", vector_state},
