@@ -159,6 +159,9 @@ static void boot_page_give(const struct hal_boot *boot) {
     page->cpu_count = kernel->cpu_count;
     page->memory_bytes = kernel->frames.total_count * AX_PAGE_SIZE;
     page->image_bytes = boot->module_count > 1 ? boot->module_bytes[1] : 0;
+    page->irq_wired = boot->irq_wired;
+    page->acpi_root = boot->acpi_root;
+    page->framebuffer = boot->framebuffer;
     for (size_t i = 0; i + 1 < sizeof(page->command_line) && boot->command_line[i] != 0; i++)
         page->command_line[i] = boot->command_line[i];
     hal_entropy(page->entropy, sizeof(page->entropy));
@@ -173,7 +176,7 @@ static void root_task_make(const struct hal_boot *boot) {
     object_ref(&kernel->root_account->object);
     root_give(AX_ROOT_ACCOUNT, &kernel->root_account->object, AX_RIGHT_ALL);
     device_give(AX_ROOT_SYSTEM, AX_DEVICE_SYSTEM, 0);
-    device_give(AX_ROOT_DEVICE_MEMORY, AX_DEVICE_MEMORY, UINT64_C(1) << 52);
+    device_give(AX_ROOT_DEVICE_MEMORY, AX_DEVICE_MEMORY, UINT64_C(1) << boot->physical_bits);
     device_give(AX_ROOT_DEVICE_PORTS, AX_DEVICE_PORTS, 65536);
     device_give(AX_ROOT_DEVICE_IRQS, AX_DEVICE_IRQS, boot->irq_count);
     image_give(boot);

@@ -6,6 +6,7 @@
 #include "device.h"
 #include "endpoint.h"
 #include "frame.h"
+#include "irq.h"
 #include "memory.h"
 #include "process.h"
 #include "queue.h"
@@ -102,6 +103,12 @@ static void info_device(struct ax_object_info *info, const struct device *device
     info->device.quarantined_pages = device->quarantined_pages;
 }
 
+static void info_irq(struct ax_object_info *info, const struct irq *irq, uint32_t rights) {
+    info->irq.line = irq->line;
+    if (irq->line >= hal_boot()->irq_wired && (rights & AX_RIGHT_ACK) != 0)
+        hal_irq_message(irq->line, &info->irq.message_address, &info->irq.message_data);
+}
+
 static void info_fill(struct ax_object_info *info, const struct object *object, uint32_t rights) {
     if ((object->type == AX_TYPE_PROCESS || object->type == AX_TYPE_THREAD) &&
         (rights & AX_RIGHT_INSPECT) == 0)
@@ -117,6 +124,7 @@ static void info_fill(struct ax_object_info *info, const struct object *object, 
         break;
     case AX_TYPE_QUEUE: info_queue(info, (const struct queue *)object); break;
     case AX_TYPE_DEVICE: info_device(info, (const struct device *)object); break;
+    case AX_TYPE_IRQ: info_irq(info, (const struct irq *)object, rights); break;
     default: break; /* nothing but what all objects have */
     }
 }

@@ -202,8 +202,7 @@ bool root_work(struct process *process, unsigned *portion) {
     if (root->step == ROOT_CLEARS) {
         if (!space_clear(process, portion))
             return false;
-        root->mapped = 0;
-        root->loaded = 0;
+        root->mapped = root->loaded = 0;
         root->step = ROOT_LOADS;
         return false; /* what it had comes back first */
     }

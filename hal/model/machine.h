@@ -31,6 +31,7 @@ struct model {
     struct model_translation *translations; /* sorted by space and page */
     struct model_translation *tlbs;         /* config.tlb_entries a CPU */
     uint8_t *irq_masked;                    /* by line */
+    uint8_t *irq_modes;                     /* by line: enum ax_irq_mode */
     uint64_t *irq_pending;                  /* by line: CPUs at which it was raised */
     char *ram;
 };

@@ -16,6 +16,9 @@
 #include "machine.h"
 
 #define MODEL_ADDRESS 0x200000000000
+/* Messages of interrupts, as a PC has them: the line is the data. */
+#define MESSAGE_ADDRESS UINT64_C(0xfee00000)
+#define MESSAGE_DATA    UINT64_C(0x30)
 
 struct model *const model = (struct model *)MODEL_ADDRESS; /* NOLINT: the one fixed address */
 
@@ -23,7 +26,7 @@ struct model *const model = (struct model *)MODEL_ADDRESS; /* NOLINT: the one fi
 
 /* The parts of the area, one after the other; each is aligned to a cache line. */
 struct layout {
-    size_t cpus, translations, tlbs, irq_masked, irq_pending, ram, end;
+    size_t cpus, translations, tlbs, irq_masked, irq_modes, irq_pending, ram, end;
 };
 
 static size_t layout_add(size_t *end, size_t size_bytes, size_t alignment) {
@@ -41,6 +44,7 @@ static struct layout layout_of(const struct model_config *config) {
     layout.tlbs = layout_add(
         end, sizeof(struct model_translation) * config->cpu_count * config->tlb_entries, 64);
     layout.irq_masked = layout_add(end, config->irq_count, 64);
+    layout.irq_modes = layout_add(end, config->irq_count, 64);
     layout.irq_pending = layout_add(end, config->irq_count * sizeof(uint64_t), 64);
     layout.ram = layout_add(end, config->memory_bytes, AX_PAGE_SIZE);
     layout.end = align_up(layout.end, AX_PAGE_SIZE);
@@ -80,6 +84,10 @@ static void boot_data_make(const struct model_config *config) {
     boot->cpu_count = config->cpu_count;
     boot->vector_bytes = config->vector_bytes;
     boot->irq_count = config->irq_count;
+    boot->irq_wired = config->irq_count - config->irq_messages;
+    boot->physical_bits = config->physical_bits;
+    boot->acpi_root = config->acpi_root;
+    boot->framebuffer = config->framebuffer;
     boot->command_line = model->command_line;
     snprintf(model->command_line, sizeof(model->command_line), "%s", config->command_line);
 }
@@ -94,6 +102,8 @@ static struct model_config config_complete(struct model_config config) {
         config.translations = 4096;
     if (config.tlb_entries == 0)
         config.tlb_entries = 16;
+    if (config.physical_bits == 0)
+        config.physical_bits = 46;
     if (config.command_line == NULL)
         config.command_line = "";
     return config;
@@ -103,6 +113,7 @@ void model_create(const struct model_config *wanted) {
     struct model_config config = config_complete(*wanted);
     MODEL_CHECK(config.cpu_count <= AX_CPU_MAX && is_power_of_two(config.tlb_entries));
     MODEL_CHECK(is_aligned(config.memory_bytes, AX_PAGE_SIZE));
+    MODEL_CHECK(config.irq_messages <= config.irq_count && config.physical_bits <= 52);
     struct layout layout = layout_of(&config);
     void *area = mmap((void *)MODEL_ADDRESS, layout.end, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
@@ -117,6 +128,7 @@ void model_create(const struct model_config *wanted) {
     model->translations = (void *)(base + layout.translations);
     model->tlbs = (void *)(base + layout.tlbs);
     model->irq_masked = (void *)(base + layout.irq_masked);
+    model->irq_modes = (void *)(base + layout.irq_modes);
     model->irq_pending = (void *)(base + layout.irq_pending);
     model->ram = base + layout.ram;
     random_seed(&model->random, config.seed);
@@ -169,6 +181,17 @@ bool model_irq_is_masked(uint32_t irq) {
 
 void model_destroy_wait(uint64_t count) {
     model->destroy_waits = count;
+}
+
+enum ax_irq_mode model_irq_mode(uint32_t irq) {
+    return (enum ax_irq_mode)model->irq_modes[irq];
+}
+
+void model_irq_message(uint64_t address, uint64_t data, uint32_t cpu) {
+    uint64_t irq = data - MESSAGE_DATA;
+    MODEL_CHECK(address == MESSAGE_ADDRESS && irq >= model->boot.irq_wired);
+    MODEL_CHECK(irq < model->config.irq_count);
+    model_irq_raise((uint32_t)irq, cpu);
 }
 
 void model_fail_after(uint64_t count) {
@@ -334,6 +357,19 @@ void hal_kernel_page(uint64_t physical) {
     memcpy(page + (AX_KERNEL_CALL - AX_KERNEL_PAGE), call, sizeof(call));
     memcpy(page + (AX_KERNEL_CLOCK - AX_KERNEL_PAGE), clock, sizeof(clock));
     memcpy(page + (AX_KERNEL_YIELD - AX_KERNEL_PAGE), yield, sizeof(yield));
+}
+
+void hal_irq_setup(uint32_t irq, uint32_t mode) {
+    MODEL_CHECK(irq < model->config.irq_count && mode < AX_IRQ_MODE_COUNT);
+    MODEL_CHECK(mode == AX_IRQ_DEFAULT || irq < model->boot.irq_wired);
+    model->irq_modes[irq] = (uint8_t)mode;
+    model->irq_masked[irq] = 1;
+}
+
+void hal_irq_message(uint32_t irq, uint64_t *address, uint64_t *data) {
+    MODEL_CHECK(irq >= model->boot.irq_wired && irq < model->config.irq_count);
+    *address = MESSAGE_ADDRESS;
+    *data = MESSAGE_DATA + irq;
 }
 
 void hal_irq_unmask(uint32_t irq) {

@@ -39,6 +39,10 @@ struct model_config {
     uint64_t hole_start;   /* from this page on; 0: in the middle */
     uint64_t vector_bytes; /* of each thread's vector area */
     uint32_t irq_count;
+    uint32_t irq_messages;  /* so many of them, the last, are raised by messages */
+    uint32_t physical_bits; /* 0: 46 */
+    uint64_t acpi_root;
+    struct ax_framebuffer framebuffer;
     uint32_t translations; /* most that the machine holds; 0: 4096. Full: hal_space_map fails */
     uint32_t tlb_entries;  /* a CPU; a power of two; 0: 16 */
     bool tagged_tlb;       /* translations survive a change of space, as with PCID */
@@ -73,6 +77,9 @@ bool model_cpu_is_pending(uint32_t cpu);
 /* Raises an interrupt line at a CPU: pending until it is unmasked and taken. */
 void model_irq_raise(uint32_t irq, uint32_t cpu);
 bool model_irq_is_masked(uint32_t irq);
+enum ax_irq_mode model_irq_mode(uint32_t irq);
+/* A device writes that message: raises the line that it belongs to. */
+void model_irq_message(uint64_t address, uint64_t data, uint32_t cpu);
 
 /* The Nth call from now on of the functions of the machine that can fail fails once; 0: none. */
 void model_fail_after(uint64_t count);

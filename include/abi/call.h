@@ -353,8 +353,10 @@ device_memory(device, page count or offset, flags, place)
     SYSTEM): a contiguous, pinned run of RAM, whose physical address object_info tells; not reused
     before device_reset.
 device_reset(device)   The device was reset: freed DMA memory may be used again. (WRITE)
-irq_create(device, line, place)
-    An interrupt line in the device's range (WRITE), unmasked. EXISTS: it is in use.
+irq_create(device, line, enum ax_irq_mode, place)
+    An interrupt line in the device's range (WRITE), unmasked. Lines below ax_boot_page.irq_wired
+    are wires; from there on they are raised by messages, which object_info tells, and have no other
+    mode than AX_IRQ_DEFAULT. EXISTS: it is in use.
 
 system_control(device, enum ax_system_op, a, b)
     On the device of kind AX_DEVICE_SYSTEM. WRITE: LOG_WRITE (a bytes of the buffer). READ: LOG_READ

@@ -112,6 +112,15 @@ enum ax_device_kind {
 };
 #define AX_PORT_WIDTH_MASK 7U /* 1, 2 or 4 bytes */
 #define AX_PORT_WRITE      8U
+/* How an interrupt line is triggered. */
+enum ax_irq_mode {
+    AX_IRQ_DEFAULT = 0, /* as the machine found it; the only one for lines raised by messages */
+    AX_IRQ_EDGE_HIGH,
+    AX_IRQ_EDGE_LOW,
+    AX_IRQ_LEVEL_HIGH,
+    AX_IRQ_LEVEL_LOW,
+    AX_IRQ_MODE_COUNT,
+};
 enum ax_device_memory_flag { AX_DEVICE_REGISTERS = 0, AX_DEVICE_DMA = 1 };
 
 enum ax_system_op {
@@ -187,6 +196,12 @@ struct ax_object_info {
         struct {
             uint64_t members, ready;
         } queue;
+        struct {
+            uint64_t line;
+            /* Of a line raised by messages (MSI), with AX_RIGHT_ACK; else 0: what a device writes,
+             * and where to. */
+            uint64_t message_address, message_data;
+        } irq;
         struct {
             uint64_t kind, base, size, quarantined_pages;
         } device;

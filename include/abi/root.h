@@ -43,6 +43,18 @@ enum ax_root_handle {
     AX_ROOT_HANDLE_COUNT,
 };
 
+/* A linear picture in device memory, as the machine's firmware left it. */
+struct ax_framebuffer {
+    uint64_t physical;      /* of the first pixel */
+    uint32_t width, height; /* in pixels; 0: there is none */
+    uint32_t pitch_bytes;   /* from one line to the next */
+    uint8_t pixel_bits;     /* 16, 24 or 32, little endian */
+    uint8_t red_shift, red_bits;
+    uint8_t green_shift, green_bits;
+    uint8_t blue_shift, blue_bits;
+    uint8_t reserved[5];
+};
+
 struct ax_boot_page {
     uint64_t cpu_count;
     uint64_t memory_bytes;
@@ -50,6 +62,11 @@ struct ax_boot_page {
     uint64_t root_restarts; /* how often the root task was started anew */
     uint64_t thread;        /* handle of its first thread: AX_ROOT_THREAD, unless something that is
                                not an older first thread lay there when it started anew */
+    uint64_t irq_wired;     /* interrupt lines from this one on are raised by messages */
+    uint64_t acpi_root;     /* physical address of the ACPI root pointer (RSDP); 0: none */
+    struct ax_framebuffer framebuffer;
     char command_line[1024];
     uint8_t entropy[32];
 };
+
+_Static_assert(sizeof(struct ax_framebuffer) == 32, "shared with programs");

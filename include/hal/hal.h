@@ -19,8 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <abi/info.h>
 #include <abi/layout.h>
 #include <abi/regs.h>
+#include <abi/root.h>
 
 /* ---- What the machine found when it started ------------------------------------------------- */
 
@@ -45,7 +47,11 @@ struct hal_boot {
     const char *command_line;              /* terminated; never NULL */
     size_t vector_bytes; /* size of the x87/SSE/AVX area core keeps for each thread; may be 0 */
     uint32_t irq_count;  /* lines 0 to irq_count - 1 exist */
-    uint32_t reserved;
+    uint32_t irq_wired;  /* of these, lines below it are wires (on a PC inputs of the I/O APICs, by
+                            their global numbers), the rest are raised by messages (MSI) */
+    uint32_t physical_bits; /* width of a physical address, at most 52 */
+    uint64_t acpi_root;     /* physical address of the ACPI root pointer (RSDP); 0: none */
+    struct ax_framebuffer framebuffer; /* in no range of memory; width 0: none */
 };
 
 /* The boot data; valid for ever. Any CPU, any time. */
@@ -216,6 +222,15 @@ void *hal_window(uint64_t physical);
 void hal_kernel_page(uint64_t physical);
 
 /* ---- Interrupts, time, and the rest --------------------------------------------------------- */
+
+/*
+ * Makes a line ready for a new owner: masked, and triggered as enum ax_irq_mode says (DEFAULT: as
+ * the machine's tables say, or is usual there; always DEFAULT for a line raised by messages).
+ */
+void hal_irq_setup(uint32_t irq, uint32_t mode);
+
+/* What a device has to write, and where to, to raise a line from hal_boot()->irq_wired on. */
+void hal_irq_message(uint32_t irq, uint64_t *address, uint64_t *data);
 
 /* Lets a line raise events; before the first call it raises none. */
 void hal_irq_unmask(uint32_t irq);

@@ -19,6 +19,9 @@ static void boot_data(void) {
     CHECK(boot->module_count <= HAL_MODULES);
     CHECK(boot->command_line != NULL);
     CHECK(hal_cpu_id() == 0);
+    CHECK(boot->irq_wired <= boot->irq_count);
+    CHECK(boot->physical_bits >= 32 && boot->physical_bits <= 52);
+    CHECK(boot->acpi_root >> boot->physical_bits == 0);
     for (uint32_t i = 0; i < boot->module_count; i++) {
         CHECK(is_aligned(boot->modules[i].base | boot->modules[i].size_bytes, AX_PAGE_SIZE));
         CHECK(boot->module_bytes[i] <= boot->modules[i].size_bytes);
@@ -41,6 +44,25 @@ static void memory_ranges(void) {
             CHECK(!ranges_meet(range, &boot->modules[module]));
         CHECK(boot->kernel.size_bytes == 0 || !ranges_meet(range, &boot->kernel));
     }
+}
+
+/* Lines of pixels that fit their pitch, colours that fit a pixel, and none of it RAM for core. */
+static void framebuffer(void) {
+    const struct hal_boot *boot = hal_boot();
+    const struct ax_framebuffer *it = &boot->framebuffer;
+    if (it->width == 0) {
+        suite_not_run("there is none");
+        return;
+    }
+    struct hal_range range = {it->physical, (uint64_t)it->pitch_bytes * it->height};
+    CHECK(it->height > 0 && (uint64_t)it->width * it->pixel_bits <= it->pitch_bytes * UINT64_C(8));
+    CHECK(it->pixel_bits == 16 || it->pixel_bits == 24 || it->pixel_bits == 32);
+    CHECK(it->red_bits > 0 && it->red_shift + it->red_bits <= it->pixel_bits);
+    CHECK(it->green_bits > 0 && it->green_shift + it->green_bits <= it->pixel_bits);
+    CHECK(it->blue_bits > 0 && it->blue_shift + it->blue_bits <= it->pixel_bits);
+    CHECK((range.base + range.size_bytes) >> boot->physical_bits == 0);
+    for (uint32_t i = 0; i < boot->memory_count; i++)
+        CHECK(!ranges_meet(&range, &boot->memory[i]));
 }
 
 /* Every page is there, none is another one, and distances are the same as in physical memory. */
@@ -188,6 +210,43 @@ static void irq_masked_by_event(void) {
     CHECK(wait_for_event().kind == HAL_EVENT_INTERRUPT);
 }
 
+/* Each tells which line it is of. */
+static void irq_messages(void) {
+    uint32_t wired = hal_boot()->irq_wired;
+    if (wired == hal_boot()->irq_count)
+        suite_not_run("no line is raised by messages");
+    for (uint32_t irq = wired; irq < hal_boot()->irq_count; irq++) {
+        uint64_t address = 0, data = 0;
+        hal_irq_setup(irq, AX_IRQ_DEFAULT);
+        hal_irq_message(irq, &address, &data);
+        CHECK(address != 0 && is_aligned(address, 4) && data <= UINT32_MAX);
+        for (uint32_t before = wired; before < irq; before++) {
+            uint64_t other_address = 0, other_data = 0;
+            hal_irq_message(before, &other_address, &other_data);
+            CHECK(address != other_address || data != other_data);
+        }
+    }
+}
+
+/* A new owner's line is masked, whoever had it before. */
+static void irq_setup(void) {
+    static const enum ax_irq_mode modes[] = {AX_IRQ_LEVEL_LOW, AX_IRQ_LEVEL_HIGH, AX_IRQ_EDGE_LOW,
+                                             AX_IRQ_EDGE_HIGH, AX_IRQ_DEFAULT};
+    uint32_t wired = hal_boot()->irq_wired;
+    for (unsigned i = 0; i < 5 && wired > 0; i++)
+        hal_irq_setup(wired - 1, modes[i]);
+    if (!irq_is_raised())
+        return;
+    hal_irq_unmask(test_line());
+    CHECK(wait_for_event().kind == HAL_EVENT_INTERRUPT);
+    hal_irq_unmask(test_line());
+    hal_irq_setup(test_line(), AX_IRQ_DEFAULT);
+    CHECK(machine_irq_raise(test_line()));
+    CHECK(only_kicks_come(10));
+    hal_irq_unmask(test_line());
+    CHECK(wait_for_event().kind == HAL_EVENT_INTERRUPT);
+}
+
 /* ---- CPUs ------------------------------------------------------------------------------------ */
 
 static void kick_self(void) {
@@ -235,6 +294,7 @@ static void kick_other(void) {
 const struct suite_case machine_cases[] = {
     {"boot data", boot_data},
     {"memory ranges", memory_ranges},
+    {"framebuffer", framebuffer},
     {"window", window},
     {"entropy", entropy},
     {"ports", ports},
@@ -245,6 +305,8 @@ const struct suite_case machine_cases[] = {
     {"a deadline replaces the last", deadline_replaced},
     {"lines are masked at the start", irq_masked_at_start},
     {"an event masks its line", irq_masked_by_event},
+    {"a line is set up for a new owner", irq_setup},
+    {"messages of lines", irq_messages},
     {"a CPU can kick itself", kick_self},
     {"a CPU starts and can be kicked", kick_other},
     {NULL, NULL},

@@ -114,8 +114,11 @@ static void image_make(char image[3 * AX_PAGE_SIZE]) {
 
 void driver_start(const struct driver_config *wanted) {
     static char image[3 * AX_PAGE_SIZE];
-    static const struct driver_config standard = {
-        .model = {.cpu_count = 2, .table_frames = true, .irq_count = 16, .vector_bytes = 64}};
+    static const struct driver_config standard = {.model = {.cpu_count = 2,
+                                                            .table_frames = true,
+                                                            .irq_count = 16,
+                                                            .irq_messages = 4,
+                                                            .vector_bytes = 64}};
     driver = (struct driver){.config = wanted != NULL ? *wanted : standard};
     struct model_config *config = &driver.config.model;
     if (config->module_count == 0) {

@@ -58,9 +58,29 @@ START_TEST(root_is_handed_everything) {
 }
 END_TEST
 
+START_TEST(device_memory_ends_with_physical_addresses) {
+    struct driver_config config = {.model = {.physical_bits = 39}};
+    driver_start(&config);
+    struct thread *root = driver_root_thread();
+    uint64_t end = UINT64_C(1) << 39;
+    expect(kcall(root, AX_CALL_DEVICE_CREATE, AX_ROOT_DEVICE_MEMORY, AX_DEVICE_MEMORY, end,
+                 AX_PAGE_SIZE),
+           AX_ERR_ARGUMENT);
+    ck_assert_int_gt(kcall(root, AX_CALL_DEVICE_CREATE, AX_ROOT_DEVICE_MEMORY, AX_DEVICE_MEMORY,
+                           end - AX_PAGE_SIZE, AX_PAGE_SIZE),
+                     0);
+    machine_stop();
+}
+END_TEST
+
 START_TEST(boot_page_tells_of_the_machine) {
     struct driver_config config = {
         .model = {.cpu_count = 3, .command_line = "console=ttyS0 quiet", .seed = 5}};
+    config.model.irq_count = 20;
+    config.model.irq_messages = 6;
+    config.model.acpi_root = 0xe0010;
+    config.model.framebuffer = (struct ax_framebuffer){
+        .physical = 0xfd000000, .width = 640, .height = 480, .pitch_bytes = 2560, .pixel_bits = 32};
     start_with_image(&config);
     struct thread *root = driver_root_thread();
     struct ax_map_request request = {.size_bytes = AX_PAGE_SIZE, .prot = AX_PROT_READ};
@@ -71,6 +91,10 @@ START_TEST(boot_page_tells_of_the_machine) {
     ck_assert_uint_eq(page->cpu_count, 3);
     ck_assert_uint_eq(page->image_bytes, sizeof(pattern));
     ck_assert_uint_eq(page->root_restarts, 0);
+    ck_assert_uint_eq(page->thread, AX_ROOT_THREAD);
+    ck_assert_uint_eq(page->irq_wired, 14);
+    ck_assert_uint_eq(page->acpi_root, 0xe0010);
+    ck_assert_mem_eq(&page->framebuffer, &config.model.framebuffer, sizeof(page->framebuffer));
     ck_assert_str_eq(page->command_line, "console=ttyS0 quiet");
     ck_assert_uint_eq(page->memory_bytes, kernel->frames.total_count * AX_PAGE_SIZE);
     unsigned zeros = 0;
@@ -234,6 +258,7 @@ END_TEST
 TCase *boot_init_tests(void) {
     TCase *tcase = tcase_create("boot_init");
     tcase_add_test(tcase, root_is_handed_everything);
+    tcase_add_test(tcase, device_memory_ends_with_physical_addresses);
     tcase_add_test(tcase, boot_page_tells_of_the_machine);
     tcase_add_test(tcase, system_image_is_memory);
     tcase_add_test(tcase, system_image_can_be_given_back);

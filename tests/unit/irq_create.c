@@ -121,6 +121,42 @@ START_TEST(only_lines_of_the_device_are_given) {
 }
 END_TEST
 
+START_TEST(wires_are_triggered_as_told) {
+    for (uint64_t mode = AX_IRQ_DEFAULT; mode < AX_IRQ_MODE_COUNT; mode++) {
+        ax_result irq = kcall(world.one, AX_CALL_IRQ_CREATE, irqs, LINE, mode, AX_PLACE_ANY);
+        ck_assert_int_gt(irq, 0);
+        ck_assert_int_eq(model_irq_mode(LINE), (int)mode);
+        ck_assert(!model_irq_is_masked(LINE));
+        struct ax_object_info info = info_of(world.one, (ax_handle)irq);
+        ck_assert_uint_eq(info.irq.line, LINE);
+        ck_assert_uint_eq(info.irq.message_address | info.irq.message_data, 0);
+        must_close(world.one, (ax_handle)irq);
+    }
+    expect(kcall(world.one, AX_CALL_IRQ_CREATE, irqs, LINE, AX_IRQ_MODE_COUNT), AX_ERR_ARGUMENT);
+    expect(kcall(world.one, AX_CALL_IRQ_CREATE, irqs, LINE, 1ULL << 32), AX_ERR_ARGUMENT);
+    create(LINE); /* nothing is left of what the last one wanted */
+    ck_assert_int_eq(model_irq_mode(LINE), AX_IRQ_DEFAULT);
+}
+END_TEST
+
+START_TEST(a_message_raises_its_line) {
+    uint32_t first = hal_boot()->irq_wired;
+    ck_assert_uint_lt(first + 1, hal_boot()->irq_count);
+    expect(kcall(world.one, AX_CALL_IRQ_CREATE, irqs, first, AX_IRQ_LEVEL_LOW), AX_ERR_ARGUMENT);
+    ax_handle irq = create(first), next = create(first + 1);
+    struct ax_object_info info = info_of(world.one, irq);
+    ck_assert_uint_eq(info.irq.line, first);
+    model_irq_message(info.irq.message_address, info.irq.message_data, 0);
+    driver_settle();
+    ck_assert_uint_eq(signals(irq), AX_SIGNAL_FIRED);
+    ck_assert_uint_eq(signals(next), 0);
+    ax_handle weak = weaken(world.one, irq, AX_RIGHT_ALL & ~AX_RIGHT_ACK);
+    info = info_of(world.one, weak);
+    ck_assert_uint_eq(info.irq.line, first);
+    ck_assert_uint_eq(info.irq.message_address | info.irq.message_data, 0);
+}
+END_TEST
+
 START_TEST(lines_the_machine_does_not_have_are_refused) {
     struct device *wide;
     kernel_lock();
@@ -149,9 +185,9 @@ END_TEST
 
 START_TEST(a_taken_place_gives_no_line) {
     ax_handle event = make(world.one, AX_TYPE_EVENT);
-    expect(
-        kcall(world.one, AX_CALL_IRQ_CREATE, irqs, LINE, AX_PLACE(0, event & AX_HANDLE_INDEX_MASK)),
-        AX_ERR_EXISTS);
+    expect(kcall(world.one, AX_CALL_IRQ_CREATE, irqs, LINE, 0,
+                 AX_PLACE(0, event & AX_HANDLE_INDEX_MASK)),
+           AX_ERR_EXISTS);
     create(LINE);
 }
 END_TEST
@@ -190,6 +226,8 @@ TCase *irq_create_tests(void) {
     tcase_add_test(tcase, a_line_nobody_owns_stays_masked);
     tcase_add_test(tcase, a_successor_need_not_wait_for_memory_to_be_freed);
     tcase_add_test(tcase, only_lines_of_the_device_are_given);
+    tcase_add_test(tcase, wires_are_triggered_as_told);
+    tcase_add_test(tcase, a_message_raises_its_line);
     tcase_add_test(tcase, lines_the_machine_does_not_have_are_refused);
     tcase_add_test(tcase, bad_devices_are_refused);
     tcase_add_test(tcase, a_taken_place_gives_no_line);
