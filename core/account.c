@@ -2,6 +2,7 @@
 #include "account.h"
 
 #include "calls.h"
+#include "kernel.h"
 #include "process.h"
 #include "thread.h"
 
@@ -13,6 +14,7 @@ static bool account_has(const struct account *account, uint64_t bytes, uint64_t 
 }
 
 static ax_result account_refuse(struct account *account) {
+    kernel->refused = account;
     object_signal(&account->object, 0, AX_SIGNAL_LIMIT);
     return AX_ERR_LIMIT;
 }
@@ -70,6 +72,7 @@ ax_result account_make(struct account *parent, uint64_t bytes, uint64_t objects,
     }
     /* The parent lives as long: it is charged for the child. */
     child->parent = parent;
+    list_init(&child->corpses);
     limit_move(parent, child, bytes, objects);
     *account = child;
     return AX_OK;
@@ -100,5 +103,6 @@ ax_result sys_account_transfer(struct thread *thread, const uint64_t arguments[5
     if (!account_has(from, bytes, objects))
         return AX_ERR_LIMIT;
     limit_move(from, to, bytes, objects);
+    object_signal(&to->object, AX_SIGNAL_LIMIT, 0);
     return AX_OK;
 }

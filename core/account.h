@@ -10,6 +10,7 @@
 struct account {
     struct object object;
     struct account *parent; /* NULL: the root account */
+    struct list corpses;    /* struct process.in_account: those it pays for, oldest first */
     uint64_t limit_bytes, used_bytes;
     uint64_t limit_objects, used_objects;
 };

@@ -199,6 +199,7 @@ void core_init(void) {
     frames_make(&arena, boot);
     kernel_page_make();
     boot_expect(object_make(AX_TYPE_ACCOUNT, NULL, sizeof(struct account), &kernel->root_account));
+    list_init(&kernel->root_account->corpses);
     kernel->root_account->limit_objects = UINT64_MAX;
     kernel->root_account->limit_bytes = kernel->frames.total_count * AX_PAGE_SIZE;
     root_task_make(boot);

@@ -18,6 +18,9 @@ void call_dispatch(struct thread *thread);
 /* Queued work, or frames that wait for a sync, will give memory back. */
 bool memory_is_coming(void);
 
+/* The same, before something that may need memory; memory_may_come tells what became of it. */
+bool memory_try(void);
+
 /* A call, or a fault, of the thread failed with this result: may it be for want of memory that will
  * be there later? Memory was coming before it was tried, or a corpse can be made to give its own.
  */

@@ -84,7 +84,6 @@ static void enter_user(struct cpu *cpu) {
         TRACE(AX_TRACE_SWITCH, 0, thread->object.id);
     }
     thread->page->cpu = cpu->id;
-    thread->started_ns = hal_time_ns();
 }
 
 void cpu_prepare(struct cpu *cpu) {
@@ -133,13 +132,19 @@ static void handle_call(struct thread *thread, const struct hal_event *event) {
 static void handle_fault(struct thread *thread, const struct hal_event *event) {
     uint32_t fault = event->fault.fault;
     if (fault == AX_FAULT_UNMAPPED) {
-        bool was_coming = memory_is_coming();
+        bool was_coming = memory_try();
         kernel->counters.page_faults++;
         thread->process->page_faults++;
         ax_result result =
             page_fault(thread->process, event->fault.address, event->fault.access, &fault);
-        if (result >= 0 || result == RESULT_RESTART || memory_may_come(thread, result, was_coming))
+        if (result >= 0)
+            thread->patience = MEMORY_PATIENCE;
+        if (result >= 0 || result == RESULT_RESTART)
             return;
+        if (thread->patience > 0 && memory_may_come(thread, result, was_coming)) {
+            thread->patience--;
+            return;
+        }
     }
     upcall_fault(thread, fault, event->fault.address, event->fault.access);
 }
@@ -197,8 +202,11 @@ void core_cpu_main(void) {
 void core_start(void) {
     core_init();
     for (uint32_t id = 1; id < kernel->cpu_count; id++) {
-        if (!hal_cpu_start(id))
-            log_line("CPU %u does not start", id);
+        if (hal_cpu_start(id))
+            continue;
+        kernel_lock();
+        log_line("CPU %u does not start", id);
+        kernel_unlock();
     }
     core_cpu_main();
 }

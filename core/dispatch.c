@@ -16,10 +16,21 @@ bool memory_is_coming(void) {
     return work_is_pending() || kernel->frames.waiting_count != 0;
 }
 
+bool memory_try(void) {
+    kernel->refused = NULL;
+    kernel->is_scattered = false;
+    return memory_is_coming();
+}
+
+/* LIMIT is for want of memory only where an account refused: other limits are fixed. That frames
+ * are scattered is no reason to take what others keep. */
 bool memory_may_come(const struct thread *thread, ax_result result, bool was_coming) {
-    if (result != AX_ERR_MEMORY && result != AX_ERR_LIMIT)
+    const struct account *account = kernel->is_scattered ? thread->process->account : NULL;
+    if (result == AX_ERR_LIMIT)
+        account = kernel->refused;
+    if (result != AX_ERR_MEMORY && (result != AX_ERR_LIMIT || account == NULL))
         return false;
-    return was_coming || process_reclaim(result == AX_ERR_MEMORY ? NULL : thread->process->account);
+    return was_coming || process_reclaim(account);
 }
 
 /*
@@ -47,7 +58,7 @@ static bool call_waits_on(struct thread *thread) {
 
 void call_dispatch(struct thread *thread) {
     uint32_t number = thread->call_number;
-    bool was_coming = memory_is_coming();
+    bool was_coming = memory_try();
     thread->restarting = true;
     if (call_waits_on(thread))
         return;

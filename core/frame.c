@@ -107,8 +107,10 @@ bool frame_prepare(unsigned order, unsigned *portion) {
 static struct frame *run_take(unsigned order) {
     struct frames *frames = &kernel->frames;
     struct frame *frame = run_find(order);
-    if (frame == NULL)
+    if (frame == NULL) {
+        kernel->is_scattered = order > 0;
         return NULL;
+    }
     unsigned found = frame->order;
     list_remove(&frame->link);
     while (found > order) {

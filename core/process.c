@@ -15,6 +15,7 @@ ax_result process_make(struct account *account, struct process **made) {
     list_init(&process->threads);
     list_init(&process->interrupts);
     list_init(&process->in_corpses);
+    list_init(&process->in_account);
     space_init(process);
     kernel->counters.processes++;
     *made = process;
@@ -106,6 +107,7 @@ static bool process_ending(struct process *process, unsigned *portion) {
         return false;
     process->state = PROCESS_CORPSE;
     list_append(&kernel->corpses, &process->in_corpses);
+    list_append(&process->account->corpses, &process->in_account);
     object_signal(&process->object, AX_SIGNAL_SUSPENDED, AX_SIGNAL_ENDED);
     return true;
 }
@@ -115,6 +117,7 @@ static bool process_release(struct process *process, unsigned *portion) {
     struct list *first;
     process->released = true;
     list_remove(&process->in_corpses);
+    list_remove(&process->in_account);
     while ((first = list_first(&process->threads)) != NULL) {
         if (!portion_take(portion))
             return false;
@@ -155,17 +158,14 @@ void process_unhandled(struct process *process) {
 }
 
 bool process_reclaim(const struct account *account) {
-    struct process *process;
-    unsigned looked = 0;
-    list_for_each (process, &kernel->corpses, in_corpses) {
-        if (account == NULL || process->account == account) {
-            process->released = true;
-            list_remove(&process->in_corpses);
-            object_work(&process->object);
-            return true;
-        }
-        if (++looked == WORK_PORTION)
-            break;
-    }
-    return false;
+    struct list *first = list_first(account != NULL ? &account->corpses : &kernel->corpses);
+    if (first == NULL)
+        return false;
+    struct process *process = account != NULL ? list_entry(first, struct process, in_account)
+                                              : list_entry(first, struct process, in_corpses);
+    process->released = true;
+    list_remove(&process->in_corpses);
+    list_remove(&process->in_account);
+    object_work(&process->object);
+    return true;
 }

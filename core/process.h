@@ -40,6 +40,7 @@ struct process {
     bool released; /* the corpse's memory was given back, or is to be */
     bool is_root;
     struct list in_corpses; /* kernel->corpses */
+    struct list in_account; /* account->corpses, while it is in kernel->corpses */
     uint32_t cause;         /* enum ax_cause */
     uint32_t fault;         /* enum ax_fault */
     int64_t code;

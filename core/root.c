@@ -9,7 +9,7 @@
 #include "process.h"
 #include "thread.h"
 
-#define ROOT_PRIORITY    32
+#define ROOT_PRIORITY    (AX_PRIORITY_COUNT - 1)
 #define ROOT_STACK_BYTES (AX_ROOT_STACK_PAGES * AX_PAGE_SIZE)
 #define ROOT_STACK_START (AX_PROGRAM_END - ROOT_STACK_BYTES)
 /* Two deaths within this time end the machine. */

@@ -126,7 +126,9 @@ void sched_remove(struct thread *thread) {
 void sched_give_way(struct thread *thread) {
     ASSERT(thread->state == THREAD_RUNNING && thread->cpu == cpu_this());
     thread->state = THREAD_READY;
-    enqueue(thread->cpu, thread, true);
+    thread->held = is_held_back(thread);
+    if (!thread->held)
+        enqueue(thread->cpu, thread, true);
 }
 
 void sched_switch_to(struct thread *thread) {
@@ -278,6 +280,7 @@ struct thread *sched_pick(struct cpu *cpu) {
     cpu->current = next;
     next->state = THREAD_RUNNING;
     next->on_cpu = true;
+    next->started_ns = hal_time_ns();
     next->cpu = cpu;
     next->process->running++;
     if (next->slice_left_ns == 0)
@@ -296,8 +299,10 @@ uint64_t sched_slice_end(const struct cpu *cpu) {
 
 void sched_account(struct cpu *cpu) {
     struct thread *current = cpu->current;
-    ASSERT(current->on_cpu && current->started_ns <= hal_time_ns());
-    uint64_t used_ns = hal_time_ns() - current->started_ns;
+    uint64_t now_ns = hal_time_ns();
+    ASSERT(current->on_cpu && current->started_ns <= now_ns);
+    uint64_t used_ns = now_ns - current->started_ns;
+    current->started_ns = now_ns;
     current->cpu_ns += used_ns;
     current->process->cpu_ns += used_ns;
     current->slice_left_ns -= used_ns < current->slice_left_ns ? used_ns : current->slice_left_ns;

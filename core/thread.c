@@ -57,6 +57,7 @@ static void thread_init(struct thread *thread, struct process *process, uint64_t
                         uint8_t priority) {
     thread->process = process;
     thread->label = label;
+    thread->patience = MEMORY_PATIENCE;
     thread->base_priority = thread->priority = priority;
     thread->affinity = UINT64_MAX;
     thread->state = THREAD_BLOCKED;

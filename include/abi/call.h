@@ -279,8 +279,8 @@ account_create(account, bytes, objects, place)
     caller's own), which also pays for the account itself, and go back to it at the end: when the
     last handle and the last charge are gone. LIMIT: it has not that much left. All rights.
 account_transfer(from, to, bytes, objects)
-    Moves unused limit (AX_RIGHT_CHARGE on both; AX_HANDLE_NONE: the caller's own). LIMIT: `from`
-has not that much left.
+    Moves unused limit (AX_RIGHT_CHARGE on both; AX_HANDLE_NONE: the caller's own), and clears
+    AX_SIGNAL_LIMIT of `to`, also where nothing is moved. LIMIT: `from` has not that much left.
 
 process_create(account, place)   An empty process that the account (AX_HANDLE_NONE: own) pays for.
 

@@ -135,7 +135,8 @@ void hal_cpu_wait(struct hal_event *event);
 /* Which CPU this is: 0 to cpu_count - 1. Any time, without the lock as well. */
 uint32_t hal_cpu_id(void);
 
-/* Starts another CPU, which calls core_cpu_main. False: it does not start. CPU 0 only, at boot. */
+/* Starts another CPU, which calls core_cpu_main. False: it does not start. CPU 0 only, at boot, and
+ * without the kernel lock. */
 bool hal_cpu_start(uint32_t cpu);
 
 /*

@@ -288,6 +288,7 @@ void ref_clone_fill(int thread, int child);
 void ref_fault(int thread, enum ax_cause cause);
 ax_result ref_account(int thread, ax_handle handle, int *account);
 void ref_account_refuse(int account);
+void ref_account_given(int account); /* a limit was moved there */
 
 ax_result ref_memory_map(int thread, ax_handle process, ax_handle memory,
                          const struct ax_map_request *request);

@@ -338,6 +338,10 @@ void ref_account_refuse(int account) {
     ref_set_signals(account, 0, AX_SIGNAL_LIMIT);
 }
 
+void ref_account_given(int account) {
+    ref_set_signals(account, AX_SIGNAL_LIMIT, 0);
+}
+
 ax_result ref_process_create(int thread, ax_handle account, uint64_t place, int *payer, int *to) {
     TRY_REF(ref_account(thread, account, payer));
     return ref_place(thread, place, to);

@@ -287,8 +287,10 @@ static void op_account_transfer(int t, const struct op *op) {
     if (predicted == AX_OK && !account_has(giver, 0, objects))
         predicted = AX_ERR_LIMIT;
     ax_result result = CALL_OF(t, ACCOUNT_TRANSFER, from, to, 0, objects);
-    if (predicted == AX_OK)
+    if (predicted == AX_OK) {
         account_give(giver, taker, objects);
+        ref_account_given(taker);
+    }
     world_finish(t, result, predicted);
 }
 

@@ -293,6 +293,27 @@ START_TEST(corpses_of_other_accounts_do_not_give_way_to_a_limit) {
 }
 END_TEST
 
+/* A limit that no memory could lift costs nobody anything. */
+START_TEST(a_corpse_is_found_behind_many_others) {
+    for (unsigned i = 0; i < 70; i++)
+        end(driver_process_of(kernel->root_account), AX_CAUSE_KILLED);
+    struct process *own = corpse_of(world.small_account);
+    struct process *process = driver_process_of(world.small_account);
+    struct thread *thread = driver_thread(process);
+    uint64_t pages = driver_map(process, 0, 30, AX_PROT_READ | AX_PROT_WRITE);
+    for (unsigned i = 0; i < 30 && !own->released; i++)
+        driver_touch(thread, pages + i * AX_PAGE_SIZE, AX_PROT_WRITE);
+    ck_assert(own->released);
+}
+END_TEST
+
+START_TEST(a_fixed_limit_takes_no_corpse) {
+    struct process *corpse = corpse_of(world.client_account);
+    expect(kcall(world.one, AX_CALL_MEMORY_CREATE, UINT64_C(1) << 37, 0, 0), AX_ERR_LIMIT);
+    ck_assert(!corpse->released);
+}
+END_TEST
+
 START_TEST(any_corpse_gives_way_when_the_machine_has_nothing_left) {
     struct process *theirs = corpse_of(world.client_account);
     uint64_t page = driver_map(world.server, 0, 1, AX_PROT_READ | AX_PROT_WRITE);
@@ -332,6 +353,8 @@ void process_create_tests(Suite *suite) {
     tcase_add_test(tcase, only_a_corpse_is_released);
     tcase_add_test(tcase, a_corpse_goes_with_its_last_handle);
     tcase_add_test(tcase, a_corpse_gives_way_when_its_account_has_nothing_left);
+    tcase_add_test(tcase, a_corpse_is_found_behind_many_others);
+    tcase_add_test(tcase, a_fixed_limit_takes_no_corpse);
     tcase_add_test(tcase, corpses_of_other_accounts_do_not_give_way_to_a_limit);
     tcase_add_test(tcase, any_corpse_gives_way_when_the_machine_has_nothing_left);
     tcase_add_test(tcase, who_waits_for_a_process_without_threads_sees_it_go);

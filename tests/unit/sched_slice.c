@@ -92,6 +92,41 @@ START_TEST(time_goes_to_thread_and_process) {
 }
 END_TEST
 
+/* Time in the kernel counts as well: a call made again and again gives way to equals. */
+START_TEST(a_long_call_uses_up_its_slice) {
+    machine_start_manual(1);
+    struct process *process = driver_process(), *other = driver_process();
+    struct thread *copies = driver_thread(process), *equal = driver_thread(other);
+    uint64_t from = driver_map(process, 0, 1000, AX_PROT_READ | AX_PROT_WRITE);
+    ax_handle self = driver_handle(process, &process->object, AX_RIGHT_ALL);
+    driver_settle();
+    driver_run(copies);
+    struct cpu *cpu = &kernel->cpus[0];
+    struct hal_event event = {
+        .kind = HAL_EVENT_CALL,
+        .call = {.number = AX_CALL_PROCESS_COPY,
+                 .arguments = {self, from, from, 1000 * AX_PAGE_SIZE, 0}},
+    };
+    unsigned portions = 0;
+    kernel_lock();
+    cpu_handle(cpu, &event);
+    while (copies->restarting && cpu->current != equal && portions < 100) {
+        portions++;
+        model_time_advance(1000000);
+        cpu_prepare(cpu);
+        kernel_unlock();
+        cpu_run(cpu, &event);
+        kernel_lock();
+        cpu_handle(cpu, &event);
+    }
+    kernel_unlock();
+    ck_assert(cpu->current == equal && copies->restarting);
+    ck_assert_uint_le(portions, 12);
+    ck_assert_uint_ge(copies->cpu_ns, 9000000);
+    machine_stop();
+}
+END_TEST
+
 START_TEST(deadline_is_first_of_slice_and_timer) {
     machine_start(1);
     struct process *process = driver_process();
@@ -127,6 +162,7 @@ TCase *sched_slice_tests(void) {
     tcase_add_test(tcase, slice_begins_when_an_equal_comes);
     tcase_add_test(tcase, preempted_slice_goes_on);
     tcase_add_test(tcase, time_goes_to_thread_and_process);
+    tcase_add_test(tcase, a_long_call_uses_up_its_slice);
     tcase_add_test(tcase, deadline_is_first_of_slice_and_timer);
     tcase_add_test(tcase, deadline_is_set_only_when_it_changes);
     return tcase;

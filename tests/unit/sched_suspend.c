@@ -65,6 +65,35 @@ START_TEST(suspended_is_told_when_it_is_true) {
 }
 END_TEST
 
+/* A thread that gives way while the word of its suspension is still on its way to its CPU. */
+START_TEST(a_thread_that_gives_way_is_stopped_too) {
+    machine_start_manual(2);
+    struct process *process = driver_process();
+    struct thread *thread = driver_thread(process);
+    pin(thread, 2);
+    driver_settle();
+    ck_assert(runs_on(thread, 1));
+    struct thread *root = driver_root_thread();
+    with_lock(thread_interrupt, root);
+    ax_handle handle = driver_process_handle(process);
+    pin(root, 1);
+    driver_run(root);
+    expect(kcall(root, AX_CALL_PROCESS_CONTROL, handle, AX_PROCESS_SUSPEND), AX_OK);
+    struct hal_event yield = {.kind = HAL_EVENT_CALL, .call.number = AX_CALL_OBJECT_WAIT_MANY};
+    model_cpu_set(1);
+    kernel_lock();
+    cpu_handle(&kernel->cpus[1], &yield); /* it was in the kernel already when the kick came */
+    cpu_prepare(&kernel->cpus[1]);
+    kernel_unlock();
+    model_cpu_set(0);
+    ck_assert(thread->held && is_suspended(process));
+    expect(kcall(root, AX_CALL_PROCESS_CONTROL, handle, AX_PROCESS_RESUME), AX_OK);
+    driver_step(1);
+    ck_assert(runs_on(thread, 1));
+    machine_stop();
+}
+END_TEST
+
 /* What a blocked thread waits for goes on; its thread does not. */
 START_TEST(blocked_call_ends_while_suspended) {
     machine_start(2);
@@ -197,6 +226,7 @@ TCase *sched_suspend_tests(void) {
     tcase_add_test(tcase, suspend_stops_running_and_ready_threads);
     tcase_add_test(tcase, suspends_are_counted);
     tcase_add_test(tcase, suspended_is_told_when_it_is_true);
+    tcase_add_test(tcase, a_thread_that_gives_way_is_stopped_too);
     tcase_add_test(tcase, blocked_call_ends_while_suspended);
     tcase_add_test(tcase, thread_made_while_suspended_waits);
     tcase_add_test(tcase, suspended_process_can_be_ended);
