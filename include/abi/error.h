@@ -28,7 +28,7 @@ enum ax_error {
     AX_ERR_FAULTED = -17,     /* two instances of the server died of this call */
     AX_ERR_DEADLOCK = -18,    /* the call would close a cycle of calls */
     AX_ERR_CALLER_DEAD = -19, /* the caller died; the reply handle is of no more use */
-    AX_ERR_ABSENT = -20,      /* a lent page is not there yet: answer with reply_fault */
+    AX_ERR_ABSENT = -20,      /* a lent page is not there yet: answer with AX_REPLY_FAULT */
     AX_ERR_ENDED = -21,       /* the process or thread has ended */
     AX_ERR_ACCEPT = -22,      /* the receiver does not accept that many handles */
     AX_ERR_LAST = -22,

@@ -37,7 +37,7 @@ static struct {
     uint64_t calls, seed;
     unsigned cpus;
     bool slow_ipc, shrinks, tells_answers;
-} options = {.calls = 1100000, .shrinks = true};
+} options = {.calls = 1500000, .shrinks = true};
 
 static void episode_draw(struct episode *episode, uint64_t seed) {
     struct random random;
@@ -188,7 +188,7 @@ static void usage(void) {
         "\n"
         "Plays random sequences of kernel calls on the kernel and on a reference, and compares.\n"
         "  --seed N     the sequence of that seed alone, printed as it goes\n"
-        "  --calls N    about so many calls in all (default 1100000)\n"
+        "  --calls N    about so many calls in all (default 1500000)\n"
         "  --cpus N     on so many CPUs (default: 1 to 4 by the seed)\n"
         "  --slow-ipc   the short path off in all (default: in every second)\n"
         "  --answers    tells how often each call answered what\n"
