@@ -58,16 +58,10 @@ static ax_result loan_copy(struct thread *thread, const uint64_t arguments[5], b
         return AX_ERR_HANDLE;
     *id = lent.reply->object.id;
     uint64_t size = arguments[4] < lent.left ? arguments[4] : lent.left;
-    struct process *own = thread->process;
-    int side = 0;
-    ax_result result;
-    if (to_lender)
-        result = user_copy_portion(thread, lent.lender, lent.address, own, arguments[3], size,
-                                   false, &side);
-    else
-        result = user_copy_portion(thread, own, arguments[3], lent.lender, lent.address, size,
-                                   false, &side);
-    return (side == 1) == to_lender ? lent_error(result) : result;
+    bool is_lenders = false;
+    ax_result result = user_copy_portion(thread, arguments[3], lent.lender, lent.address, size,
+                                         to_lender, false, &is_lenders);
+    return is_lenders ? lent_error(result) : result;
 }
 
 ax_result sys_loan_read(struct thread *thread, const uint64_t arguments[5]) {

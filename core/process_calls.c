@@ -38,9 +38,8 @@ static ax_result process_suspend(struct process *process) {
         return AX_ERR_LIMIT;
     if (process->suspended++ != 0)
         return AX_OK;
-    list_for_each (thread, &process->threads, in_process) {
+    list_for_each (thread, &process->threads, in_process)
         sched_hold(thread);
-    }
     if (process->running == 0)
         object_signal(&process->object, 0, AX_SIGNAL_SUSPENDED);
     return AX_OK;
@@ -53,9 +52,8 @@ static ax_result process_resume(struct process *process) {
     if (--process->suspended != 0)
         return AX_OK;
     object_signal(&process->object, AX_SIGNAL_SUSPENDED, 0);
-    list_for_each (thread, &process->threads, in_process) {
+    list_for_each (thread, &process->threads, in_process)
         sched_release(thread);
-    }
     return AX_OK;
 }
 
@@ -80,9 +78,8 @@ static ax_result process_personality(const struct thread *caller, struct process
         wanted.range_end > AX_USER_END)
         return AX_ERR_ARGUMENT;
     process->personality = wanted;
-    list_for_each (thread, &process->threads, in_process) {
+    list_for_each (thread, &process->threads, in_process)
         thread->page->personality = wanted;
-    }
     return AX_OK;
 }
 
@@ -154,21 +151,17 @@ ax_result sys_process_control(struct thread *thread, const uint64_t arguments[5]
 
 ax_result sys_process_copy(struct thread *thread, const uint64_t arguments[5]) {
     struct process *process;
-    struct process *own = thread->process;
-    uint64_t there = arguments[1], here = arguments[2], size = arguments[3];
-    bool writes = arguments[4] == 1;
-    int side;
+    bool writes = arguments[4] == 1, is_others;
     if (arguments[4] > 1)
         return AX_ERR_ARGUMENT;
     TRY(process_lookup(thread, (ax_handle)arguments[0], writes ? AX_RIGHT_CHANGE : AX_RIGHT_INSPECT,
                        &process));
     if (process->released)
         return AX_ERR_ENDED;
-    if (size > INT64_MAX)
+    if (arguments[3] > INT64_MAX)
         return AX_ERR_ARGUMENT;
-    if (writes)
-        return user_copy_portion(thread, process, there, own, here, size, true, &side);
-    return user_copy_portion(thread, own, here, process, there, size, false, &side);
+    return user_copy_portion(thread, arguments[2], process, arguments[1], arguments[3], writes,
+                             writes, &is_others);
 }
 
 /* ---- Clone ----------------------------------------------------------------------------------- */

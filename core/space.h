@@ -183,8 +183,11 @@ MUST_USE ax_result user_copy(struct process *to, uint64_t to_address, struct pro
                              uint64_t from_address, uint64_t size, bool force, unsigned *portion,
                              int *side);
 
-/* The same for a call of the thread that copies no more than that: goes on from its progress, and
- * answers the call's result. */
-MUST_USE ax_result user_copy_portion(struct thread *thread, struct process *to, uint64_t to_address,
-                                     struct process *from, uint64_t from_address, uint64_t size,
-                                     bool force, int *side);
+/*
+ * The same for a call of the thread that copies no more than that, between its own process and
+ * another, into which it may write: goes on from its progress, and answers the call's result.
+ * *is_others: an error is the other side's.
+ */
+MUST_USE ax_result user_copy_portion(struct thread *thread, uint64_t own_address,
+                                     struct process *other, uint64_t address, uint64_t size,
+                                     bool write, bool force, bool *is_others);

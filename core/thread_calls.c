@@ -94,9 +94,8 @@ ax_result sys_thread_control(struct thread *caller, const uint64_t arguments[5])
     uint64_t op = arguments[1];
     if (op >= sizeof(control_rights) / sizeof(control_rights[0]))
         return AX_ERR_ARGUMENT;
-    if (arguments[0] != AX_HANDLE_NONE) {
+    if (arguments[0] != AX_HANDLE_NONE)
         TRY(handle_get(caller, arguments[0], AX_TYPE_THREAD, control_rights[op], &thread));
-    }
     if (op == AX_THREAD_GET_REGS)
         memcpy(caller->page->buffer, &thread->user.regs, sizeof(thread->user.regs));
     if (op == AX_THREAD_GET_REGS || thread->state == THREAD_ENDED)

@@ -46,15 +46,19 @@ ax_result user_copy(struct process *to, uint64_t to_address, struct process *fro
     return (ax_result)done;
 }
 
-ax_result user_copy_portion(struct thread *thread, struct process *to, uint64_t to_address,
-                            struct process *from, uint64_t from_address, uint64_t size, bool force,
-                            int *side) {
-    uint64_t done = thread->progress[0];
+ax_result user_copy_portion(struct thread *thread, uint64_t own_address, struct process *other,
+                            uint64_t address, uint64_t size, bool write, bool force,
+                            bool *is_others) {
+    struct process *own = thread->process;
+    uint64_t done = thread->progress[0], here = own_address + done, there = address + done;
     unsigned portion = WORK_PORTION;
+    int side = 0;
     if (done >= size)
         return (ax_result)done;
-    ax_result result = user_copy(to, to_address + done, from, from_address + done, size - done,
-                                 force, &portion, side);
+    ax_result result =
+        write ? user_copy(other, there, own, here, size - done, force, &portion, &side)
+              : user_copy(own, here, other, there, size - done, force, &portion, &side);
+    *is_others = (side == 1) == write;
     if (result < 0)
         return done > 0 && result != RESULT_RESTART ? (ax_result)done : result;
     thread->progress[0] = done + (uint64_t)result;
