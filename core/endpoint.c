@@ -39,6 +39,7 @@ static bool endpoint_bury(struct endpoint *endpoint, unsigned *portion) {
         struct list *first;
         if ((node = tree_first(&endpoint->calls)) != NULL) {
             call_fail(container_of(node, struct call, node), AX_ERR_PEER_CLOSED);
+            *portion -= *portion > CALL_UNITS ? CALL_UNITS - 1 : 0;
         } else if ((first = list_first(&endpoint->receivers)) != NULL) {
             struct thread *thread = list_entry(first, struct thread, in_receivers);
             endpoint_receive_cancel(thread);

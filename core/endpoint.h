@@ -12,6 +12,8 @@
 #include "object.h"
 
 #define MEMBERS_MAX 64 /* threads that share in receiving from an endpoint */
+/* Of a portion of work: with the end of a queued call all members may inherit anew. */
+#define CALL_UNITS 8
 
 struct endpoint {
     struct object object;

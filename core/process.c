@@ -89,9 +89,12 @@ void process_thread_left(struct process *process) {
 bool process_give_back_calls(struct process *process, unsigned *portion) {
     struct tree_node *first;
     while ((first = tree_first(&process->received)) != NULL) {
+        struct reply *reply = container_of(first, struct reply, in_holder);
         if (!portion_take(portion))
             return false;
-        reply_give_back(container_of(first, struct reply, in_holder), true);
+        if (reply->map_count > 0)
+            *portion = 0; /* its pages are more than enough */
+        reply_give_back(reply, true);
     }
     return true;
 }

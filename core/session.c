@@ -96,7 +96,7 @@ ax_result sys_session_create(struct thread *thread, const uint64_t arguments[5])
 
 /* Fails queued calls, up to a portion; false: more are left. */
 static bool session_fail_queued(struct session *session) {
-    for (unsigned i = 0; i < WORK_PORTION; i++) {
+    for (unsigned i = 0; i < 1 + WORK_PORTION / CALL_UNITS; i++) {
         struct list *first = list_first(&session->queued);
         if (first == NULL)
             return true;

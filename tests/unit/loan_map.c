@@ -76,6 +76,36 @@ START_TEST(a_dead_server_unmaps) {
 }
 END_TEST
 
+/* A call can have so many pages mapped that those of one are enough for a portion of work. */
+START_TEST(a_dead_server_unmaps_in_portions) {
+    enum { CALLS = 6 };
+    struct process *process = server->process;
+    ax_handle replies[CALLS];
+    for (unsigned i = 0; i < CALLS; i++) {
+        lender = driver_thread(lender->process);
+        lend(loans.lent, LENT_PAGES * PAGE, AX_LOAN_WRITE);
+        replies[i] = loans.reply;
+        must_map(0, AX_LOAN_MAP_PAGES * PAGE);
+    }
+    ck_assert_uint_ne(replies[0], replies[CALLS - 1]);
+    driver_set_manual(true);
+    kernel_lock();
+    process_end(process, AX_CAUSE_KILLED, 0, 0, 0);
+    kernel_unlock();
+    unsigned portions = 0;
+    while (process->state == PROCESS_ENDING) {
+        const struct tree_node *before = tree_first(&process->received);
+        driver_step(0);
+        driver_step(1);
+        portions += before != tree_first(&process->received);
+    }
+    ck_assert_uint_ge(portions, CALLS / 2); /* of which each CPU may have done one */
+    driver_set_manual(false);
+    driver_settle();
+    ck_assert_uint_eq(lent_frame(0)->pins, 0);
+}
+END_TEST
+
 START_TEST(frames_stay_whatever_the_lender_does) {
     uint64_t used = frames_used();
     lend(loans.lent, 2 * PAGE, AX_LOAN_WRITE);
@@ -288,6 +318,7 @@ TCase *loan_map_tests(void) {
     tcase_add_test(tcase, the_answer_unmaps);
     tcase_add_test(tcase, unmapping_a_part_unmaps_all);
     tcase_add_test(tcase, a_dead_server_unmaps);
+    tcase_add_test(tcase, a_dead_server_unmaps_in_portions);
     tcase_add_test(tcase, frames_stay_whatever_the_lender_does);
     tcase_add_test(tcase, absent_pages_are_made_or_it_fails_at_once);
     tcase_add_test(tcase, limits_hold);
