@@ -180,8 +180,10 @@ static bool receive_call(struct endpoint *endpoint, struct thread *thread) {
 static bool endpoint_receive(struct endpoint *endpoint, struct thread *thread) {
     for (unsigned left = WORK_PORTION; left > 0; left--) {
         if (receive_interrupt(thread) || receive_close(endpoint, thread) ||
-            receive_event(endpoint, thread) || receive_call(endpoint, thread))
+            receive_event(endpoint, thread) || receive_call(endpoint, thread)) {
+            endpoint->delivered_count++;
             return true;
+        }
         if (!has_message(endpoint))
             return false;
     }

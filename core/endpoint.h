@@ -33,6 +33,7 @@ struct endpoint {
     uint64_t interrupt_count; /* its received calls in their holders' lists of interrupts to tell */
     uint64_t instance;        /* of who last received: a new one gets bound events anew */
     uint64_t session_count, closed_count, queued_count, received_count;
+    uint64_t delivered_count; /* messages, ever */
 };
 
 enum session_state {

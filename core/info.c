@@ -89,6 +89,7 @@ static void info_endpoint(struct ax_object_info *info, const struct endpoint *en
     info->endpoint.closed = endpoint->closed_count;
     info->endpoint.queued = endpoint->queued_count;
     info->endpoint.received = endpoint->received_count;
+    info->endpoint.delivered = endpoint->delivered_count;
 }
 
 static void info_queue(struct ax_object_info *info, const struct queue *queue) {

@@ -55,6 +55,7 @@ static void fast_deliver(struct call *call, struct thread *server) {
     struct endpoint *endpoint = call->session->endpoint;
     call->state = CALL_RECEIVED;
     endpoint->received_count++;
+    endpoint->delivered_count++;
     reply->server = server;
     server->serving = reply;
     reply_enter(reply, server->process);

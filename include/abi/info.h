@@ -189,6 +189,7 @@ struct ax_object_info {
         } account;
         struct {
             uint64_t sessions, closed, queued, received;
+            uint64_t delivered; /* messages of all kinds, since it was made; never goes back */
         } endpoint;
         struct {
             uint64_t deadline_ns;

@@ -53,7 +53,7 @@ struct ref_object {
 
     bool delivering, dead; /* endpoint */
     int instance;          /* endpoint: the process that received from it last */
-    uint64_t next_order;
+    uint64_t next_order, delivered_count;
 
     int bound_to; /* event, timer: an endpoint, or -1 */
     uint32_t bound_mask;

@@ -269,7 +269,7 @@ static void receive_interrupt(int thread, int caller) {
     ref.threads[thread].message.has_reply = true;
 }
 
-bool ref_receive(int endpoint, int thread) {
+static bool take(int endpoint, int thread) {
     for (;;) {
         const struct ref_process *process = &ref.processes[ref.threads[thread].process];
         if (process->interrupt_count > 0) {
@@ -290,6 +290,12 @@ bool ref_receive(int endpoint, int thread) {
         if (begin(caller, thread))
             return true;
     }
+}
+
+bool ref_receive(int endpoint, int thread) {
+    bool taken = take(endpoint, thread);
+    ref.objects[endpoint].delivered_count += taken;
+    return taken;
 }
 
 /* The first in line of those that some of what is there can be given to, or -1. */

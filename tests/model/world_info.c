@@ -65,6 +65,7 @@ static void check_endpoint(const struct ax_object_info *info, int endpoint) {
     expect(info->endpoint.closed, closed, "closed sessions");
     expect(info->endpoint.queued, queued, "queued calls");
     expect(info->endpoint.received, received, "received calls");
+    expect(info->endpoint.delivered, ref.objects[endpoint].delivered_count, "delivered messages");
 }
 
 static void check_object(const struct ax_object_info *info, int object, uint32_t rights) {

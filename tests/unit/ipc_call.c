@@ -265,6 +265,26 @@ START_TEST(a_name_needs_the_right_to_its_handles) {
 }
 END_TEST
 
+/* By which one sees that a server goes on receiving. */
+START_TEST(what_an_endpoint_delivered_is_counted) {
+    ax_handle other = session_for(world.sam, world.endpoint, 8, world.client);
+    for (uint64_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(info_of(world.sam, world.endpoint).endpoint.delivered, i);
+        waits(world.sam, world.endpoint);
+        calls(world.one, world.session, i);
+        expect(answer(world.sam, has_call(world.sam, i), 0), AX_OK);
+    }
+    calls(world.one, world.session, 3);
+    takes(world.sam, world.endpoint, 3);
+    must_close(world.two, other);
+    has_nothing(world.sue, endpoint_for(world.sue));
+    expect(receive(world.sue, world.endpoint), AX_OK);
+    has_close(world.sue, 8);
+    has_nothing(world.sue, world.endpoint);
+    ck_assert_uint_eq(info_of(world.sam, world.endpoint).endpoint.delivered, 5);
+}
+END_TEST
+
 START_TEST(calls_are_counted) {
     struct ax_counters before = kernel->counters;
     calls(world.one, world.session, 1);
@@ -357,6 +377,7 @@ void ipc_call_tests(Suite *suite) {
     tcase_add_test(tcase, a_caller_chooses_its_sequence);
     tcase_add_test(tcase, a_call_is_made_in_the_name_of_a_stash);
     tcase_add_test(tcase, a_name_needs_the_right_to_its_handles);
+    tcase_add_test(tcase, what_an_endpoint_delivered_is_counted);
     tcase_add_test(tcase, calls_are_counted);
     tcase_add_test(tcase, the_short_path_is_taken_when_it_is_on);
     tcase_add_test(tcase, a_receiver_bound_to_another_cpu_is_reached);
