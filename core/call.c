@@ -220,7 +220,8 @@ static ax_result call_decode(struct thread *thread, uint64_t handle, const struc
                              struct session **session, struct process **name) {
     TRY(handle_get(thread, handle, AX_TYPE_SESSION, AX_RIGHT_CALL, session));
     TRY(process_lookup(thread, ipc->id_process, AX_RIGHT_HANDLES, name));
-    if (ipc->accept > AX_MESSAGE_HANDLES || (ipc->id_sequence & AX_SEQUENCE_CORE) != 0)
+    if (ipc->accept > AX_MESSAGE_HANDLES || (ipc->id_sequence & AX_SEQUENCE_CORE) != 0 ||
+        (ipc->options | ipc->place) != 0)
         return AX_ERR_ARGUMENT;
     TRY(message_check(&ipc->message));
     if (thread_is_interrupted(thread))

@@ -237,7 +237,8 @@ static ax_result receive_decode(struct thread *thread, ax_handle handle,
     thread->accept = ipc->accept;
     thread->buffer = ipc->buffer;
     thread->buffer_bytes = ipc->buffer_bytes;
-    if (thread->accept > AX_MESSAGE_HANDLES || thread->buffer_bytes > AX_INLINE_MAX)
+    if (thread->accept > AX_MESSAGE_HANDLES || thread->buffer_bytes > AX_INLINE_MAX ||
+        (ipc->options | ipc->place) != 0)
         return AX_ERR_ARGUMENT;
     if (thread->endpoint != *endpoint && (*endpoint)->member_count == MEMBERS_MAX)
         return AX_ERR_LIMIT;

@@ -75,7 +75,7 @@ bool ipc_fast_call(struct thread *thread, ax_handle handle, ax_result *result) {
     const struct ax_ipc *ipc = &thread->page->ipc;
     memcpy(&message, &ipc->message, offsetof(struct ax_message, handles));
     if (message.word_count > FAST_WORDS || message.handle_count != 0 || message.loan_count != 0 ||
-        ipc->deadline_ns != AX_TIME_NEVER || ipc->accept != 0 ||
+        ipc->deadline_ns != AX_TIME_NEVER || ipc->accept != 0 || (ipc->options | ipc->place) != 0 ||
         ipc->id_process != AX_HANDLE_NONE || ipc->id_sequence != 0 || thread->interrupted ||
         handle_lookup(thread->process, handle, AX_TYPE_SESSION, AX_RIGHT_CALL, &object) != AX_OK)
         return false;
@@ -108,8 +108,9 @@ bool ipc_fast_reply_receive(struct thread *thread, ax_handle handle, ax_handle f
     uint32_t accept = *(const volatile uint32_t *)&ipc->accept;
     memcpy(&message, &ipc->message, offsetof(struct ax_message, handles));
     if (message.word_count > FAST_WORDS || message.handle_count != 0 || ipc->data_bytes != 0 ||
-        ipc->change_count != 0 || ipc->receive_deadline_ns != AX_TIME_NEVER ||
-        accept > AX_MESSAGE_HANDLES || ipc->buffer_bytes != 0 || thread->interrupted ||
+        ipc->change_count != 0 || (ipc->options | ipc->place) != 0 ||
+        ipc->receive_deadline_ns != AX_TIME_NEVER || accept > AX_MESSAGE_HANDLES ||
+        ipc->buffer_bytes != 0 || thread->interrupted ||
         handle_lookup(thread->process, handle, AX_TYPE_REPLY, 0, &object) != AX_OK ||
         handle_lookup(thread->process, from, AX_TYPE_ENDPOINT, AX_RIGHT_RECEIVE, &source) != AX_OK)
         return false;

@@ -214,7 +214,8 @@ static ax_result answer_decode(struct thread *thread, struct call *call, const s
                                struct held_handle *held) {
     const struct ax_message *message = &ipc->message;
     if (message->word_count > AX_MESSAGE_WORDS || message->handle_count > AX_MESSAGE_HANDLES ||
-        ipc->change_count > 2 || ipc->data_bytes > AX_INLINE_MAX)
+        ipc->change_count > 2 || ipc->data_bytes > AX_INLINE_MAX ||
+        (ipc->options | ipc->place) != 0)
         return AX_ERR_ARGUMENT;
     for (unsigned i = 0; i < ipc->change_count; i++) {
         const struct ax_signal_change *change = &ipc->changes[i];

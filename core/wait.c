@@ -73,7 +73,7 @@ static ax_result wait_decode(struct thread *thread, uint64_t count, struct wait_
         struct ax_wait_item item;
         memcpy(&item, thread->page->buffer + i * sizeof(item), sizeof(item));
         TRY(handle_get(thread, item.handle, AX_TYPE_NONE, AX_RIGHT_WAIT, &set->objects[i]));
-        if (item.mask == 0)
+        if (item.mask == 0 || item.reserved != 0)
             return AX_ERR_ARGUMENT;
         set->masks[i] = item.mask;
     }

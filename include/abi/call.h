@@ -20,8 +20,9 @@
  * C function preserves.
  *
  * Errors that every call can give are not repeated below: AX_ERR_HANDLE, AX_ERR_TYPE and
- * AX_ERR_RIGHTS of each handle it takes, AX_ERR_ARGUMENT, and AX_ERR_MEMORY or AX_ERR_LIMIT where
- * it makes something. A call that fails has had no effect.
+ * AX_ERR_RIGHTS of each handle it takes, AX_ERR_ARGUMENT (also for what is reserved and not 0), and
+ * AX_ERR_MEMORY or AX_ERR_LIMIT where it makes something. Arguments beyond those that a call takes
+ * are not looked at. A call that fails has had no effect.
  *
  * "Place" is an ax_place (object.h); the call answers the new handle. "Deadline" is absolute, in
  * nanoseconds of the machine's clock; one that has passed means "do not block" and is answered

@@ -76,8 +76,8 @@ enum ax_thread_op {
 struct ax_wait_item {
     ax_handle handle;
     uint32_t mask;
-    uint32_t seen; /* out */
-    uint32_t reserved;
+    uint32_t seen;     /* out */
+    uint32_t reserved; /* 0 */
 };
 
 enum ax_queue_op { AX_QUEUE_ADD = 0, AX_QUEUE_CHANGE = 1, AX_QUEUE_REMOVE = 2 };

@@ -107,7 +107,9 @@ struct ax_ipc {
     uint64_t receive_deadline_ns; /* how long to wait for a message */
     struct ax_signal_change changes[2];
     uint32_t change_count;
-    uint32_t reserved;
+    /* Parameters of both, for what may come: 0, else ARGUMENT. */
+    uint32_t options;
+    uint64_t place; /* where accepted handles are to be put; 0: anywhere in one's own table */
 };
 
 #define AX_TIME_NEVER UINT64_MAX
@@ -116,5 +118,5 @@ struct ax_ipc {
 #define AX_SEQUENCE_CORE (UINT64_C(1) << 63)
 
 _Static_assert(sizeof(struct ax_message) == 248, "shared with programs");
-_Static_assert(sizeof(struct ax_ipc) == 344, "shared with programs");
+_Static_assert(sizeof(struct ax_ipc) == 352, "shared with programs");
 _Static_assert(offsetof(struct ax_ipc, deadline_ns) == 248, "shared with programs");

@@ -100,7 +100,7 @@ struct ax_thread_page {
     struct ax_frame recovery;
     struct ax_ipc ipc;
     struct ax_personality personality; /* the process's, as the machine sees it */
-    uint8_t unused[AX_PAGE_SIZE - AX_BUFFER_BYTES - 984];
+    uint8_t unused[AX_PAGE_SIZE - AX_BUFFER_BYTES - 992];
     uint8_t buffer[AX_BUFFER_BYTES]; /* lists and structures that calls take and give */
 };
 
@@ -108,6 +108,6 @@ _Static_assert(sizeof(struct ax_frame) == 184, "shared with assembly");
 _Static_assert(offsetof(struct ax_thread_page, user) == 40, "shared with assembly");
 _Static_assert(offsetof(struct ax_thread_page, program) == 232, "shared with assembly");
 _Static_assert(offsetof(struct ax_thread_page, ipc) == 600, "shared with programs");
-_Static_assert(offsetof(struct ax_thread_page, personality) == 944, "shared with assembly");
+_Static_assert(offsetof(struct ax_thread_page, personality) == 952, "shared with assembly");
 _Static_assert(offsetof(struct ax_thread_page, buffer) == AX_BUFFER_BYTES, "second half");
 _Static_assert(sizeof(struct ax_thread_page) == AX_PAGE_SIZE, "one page");

@@ -265,6 +265,31 @@ START_TEST(a_name_needs_the_right_to_its_handles) {
 }
 END_TEST
 
+START_TEST(what_is_reserved_is_zero) {
+    for (unsigned i = 0; i < 2; i++) {
+        struct ax_ipc *ipc = fresh(world.one);
+        ipc->options = i == 0;
+        ipc->place = i == 0 ? 0 : AX_PLACE(0, 9);
+        expect(call_again(world.one, world.session), AX_ERR_ARGUMENT);
+    }
+    calls(world.one, world.session, 1);
+    ax_handle reply = takes(world.sam, world.endpoint, 1);
+    fresh(world.sam)->options = 1;
+    expect(kcall(world.sam, AX_CALL_REPLY_RECEIVE, reply, world.endpoint), AX_ERR_ARGUMENT);
+    fresh(world.sam)->place = UINT64_C(1) << 63;
+    expect(kcall(world.sam, AX_CALL_REPLY_RECEIVE, reply, 0), AX_ERR_ARGUMENT);
+    expect(kcall(world.sam, AX_CALL_REPLY_RECEIVE, 0, world.endpoint), AX_ERR_ARGUMENT);
+    is_calling(world.one);
+    /* What a message that was received left in the area is no more than that. */
+    expect(answer(world.sam, reply, 1), AX_OK);
+    world.one->page->ipc.message.kind = 3;
+    world.one->page->ipc.message.flags = UINT16_MAX;
+    expect(call_again(world.one, world.session), DRIVER_BLOCKED);
+    takes(world.sam, world.endpoint, 1);
+    ck_assert_uint_eq(message(world.sam)->flags, 0);
+}
+END_TEST
+
 /* By which one sees that a server goes on receiving. */
 START_TEST(what_an_endpoint_delivered_is_counted) {
     ax_handle other = session_for(world.sam, world.endpoint, 8, world.client);
@@ -377,6 +402,7 @@ void ipc_call_tests(Suite *suite) {
     tcase_add_test(tcase, a_caller_chooses_its_sequence);
     tcase_add_test(tcase, a_call_is_made_in_the_name_of_a_stash);
     tcase_add_test(tcase, a_name_needs_the_right_to_its_handles);
+    tcase_add_test(tcase, what_is_reserved_is_zero);
     tcase_add_test(tcase, what_an_endpoint_delivered_is_counted);
     tcase_add_test(tcase, calls_are_counted);
     tcase_add_test(tcase, the_short_path_is_taken_when_it_is_on);

@@ -112,6 +112,9 @@ START_TEST(one_bad_item_spoils_all) {
     items[2].handle = items[1].handle;
     items[2].mask = 0;
     expect(wait_many(world.one, items, 3, NEVER), AX_ERR_ARGUMENT);
+    items[2].mask = 1;
+    items[2].reserved = 1;
+    expect(wait_many(world.one, items, 3, NEVER), AX_ERR_ARGUMENT);
     ck_assert_uint_eq(seen(world.one, 0), 0);
 }
 END_TEST
