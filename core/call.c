@@ -192,8 +192,8 @@ static ax_result message_check(const struct ax_message *message) {
     return AX_OK;
 }
 
-ax_result message_hold(struct process *process, const struct ax_message *message,
-                       struct held_handle held[AX_MESSAGE_HANDLES]) {
+ax_result message_hold(struct process *process, const struct ax_message *message, uint32_t moves,
+                       struct held_handle *held) {
     for (unsigned i = 0; i < message->handle_count; i++) {
         uint32_t wanted = message->handles[i].rights;
         uint32_t right = (wanted & AX_HANDLE_MOVE) != 0 ? AX_RIGHT_MOVE : AX_RIGHT_COPY;
@@ -204,6 +204,8 @@ ax_result message_hold(struct process *process, const struct ax_message *message
             return AX_ERR_TYPE;
         if ((rights & right) == 0)
             return AX_ERR_RIGHTS;
+        if ((wanted & AX_HANDLE_MOVE & ~moves) != 0)
+            return AX_ERR_ARGUMENT;
         held[i].rights = (rights & wanted & AX_RIGHT_ALL) | (wanted & AX_HANDLE_MOVE);
         held[i].source = message->handles[i].handle;
         for (unsigned k = 0; k < i; k++) {
@@ -243,22 +245,32 @@ static void call_identify(struct call *call, struct process *name, uint64_t sequ
     call->id.sequence = sequence != 0 ? sequence : AX_SEQUENCE_CORE | ++name->next_sequence;
 }
 
-static void call_record(struct call *call, const struct ax_ipc *ipc, struct session *session) {
-    const struct ax_message *message = &ipc->message;
+void call_fill(struct call *call, const struct ax_message *message) {
+    call->operation = message->operation;
+    call->word_count = message->word_count;
+    memset(call->words, 0, sizeof(call->words));
+    memcpy(call->words, message->words, message->word_count * sizeof(call->words[0]));
+    for (unsigned i = 0; i < message->handle_count; i++) {
+        const struct held_handle *held = &call->handles[call->handle_count++];
+        object_handle_ref(held->object, held->rights & AX_RIGHT_ALL);
+    }
+}
+
+void call_start(struct call *call, const struct ax_message *message, struct session *session) {
     call->redelivered = call->retried = call->forwarded = call->interrupted = false;
     call->deaths = 0;
     call->label = call_thread(call)->label;
-    call->operation = message->operation;
-    call->word_count = message->word_count;
-    memcpy(call->words, message->words, message->word_count * sizeof(call->words[0]));
+    call_fill(call, message);
+    call_enter(call, session);
+}
+
+static void call_record(struct call *call, const struct ax_ipc *ipc, struct session *session) {
+    const struct ax_message *message = &ipc->message;
+    call_start(call, message, session);
     call->loan_count = message->loan_count;
     memcpy(call->loan_access, message->loan_access, sizeof(call->loan_access));
     memcpy(call->loans, message->loans, sizeof(call->loans));
-    call->handle_count = message->handle_count;
-    for (unsigned i = 0; i < message->handle_count; i++)
-        object_handle_ref(call->handles[i].object, call->handles[i].rights & AX_RIGHT_ALL);
     call->accept = (uint8_t)ipc->accept;
-    call_enter(call, session);
 }
 
 ax_result sys_call(struct thread *thread, const uint64_t arguments[5]) {
@@ -271,7 +283,7 @@ ax_result sys_call(struct thread *thread, const uint64_t arguments[5]) {
     struct process *name;
     TRY(call_decode(thread, arguments[0], &ipc, &session, &name));
     struct call *call = &thread->call;
-    TRY(message_hold(thread->process, &ipc.message, call->handles));
+    TRY(message_hold(thread->process, &ipc.message, AX_HANDLE_MOVE, call->handles));
     TRY(handle_promise(thread->process, ipc.accept));
 
     call_record(call, &ipc, session);

@@ -5,9 +5,17 @@
 #include "call.h"
 #include "endpoint.h"
 
-/* Looks up the message's handles with the rights to send them; nothing is referenced. */
+/* Looks up the message's handles with the rights to send them; nothing is referenced. `moves`: what
+ * may be marked so: AX_HANDLE_MOVE, or 0. */
 MUST_USE ax_result message_hold(struct process *process, const struct ax_message *message,
-                                struct held_handle held[AX_MESSAGE_HANDLES]);
+                                uint32_t moves, struct held_handle *held);
+
+/* Operation and words become the message's; the handles of it that are held behind those that the
+ * record has already become the record's, too. */
+void call_fill(struct call *call, const struct ax_message *message);
+
+/* The IDLE record becomes that of a new call; loans, and what the answer may bring, are left. */
+void call_start(struct call *call, const struct ax_message *message, struct session *session);
 
 /* The session is listed no more: retired, ended, or its endpoint is gone. */
 void session_forget(struct session *session);

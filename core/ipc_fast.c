@@ -37,14 +37,9 @@ static struct ax_message *message_put(struct thread *to, uint64_t operation, uns
 static void fast_record(struct thread *thread, struct session *session,
                         const struct ax_message *message) {
     struct call *call = &thread->call;
-    call->redelivered = call->retried = call->forwarded = call->interrupted = false;
-    call->deaths = call->handle_count = call->loan_count = call->accept = 0;
+    call->loan_count = 0;
     call->priority = thread->priority;
-    call->label = thread->label;
-    call->operation = message->operation;
-    call->word_count = message->word_count;
-    memcpy(call->words, message->words, message->word_count * sizeof(call->words[0]));
-    call_enter(call, session);
+    call_start(call, message, session);
     call->order = session->endpoint->next_order++; /* of its receipt */
     call->id.caller = thread->process->object.id;
     call->id.sequence = AX_SEQUENCE_CORE | ++thread->process->next_sequence;

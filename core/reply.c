@@ -224,7 +224,7 @@ static ax_result answer_decode(struct thread *thread, struct call *call, const s
         if (session_find(call->session->endpoint, change->badge) == NULL)
             return AX_ERR_NOT_FOUND;
     }
-    TRY(message_hold(thread->process, message, held));
+    TRY(message_hold(thread->process, message, AX_HANDLE_MOVE, held));
     if (message->handle_count > call->accept)
         return AX_ERR_ACCEPT;
     if (ipc->data_bytes == 0)
@@ -277,9 +277,23 @@ ax_result reply_answer(struct thread *thread, ax_handle handle) {
 /* ---- Passing on, giving back, taking up -------------------------------------------------------
  */
 
+/* The forwarder's message takes the place of what came, but for the handles, to which it adds. */
+static ax_result forward_message(struct thread *thread, struct call *call) {
+    struct ax_message message;
+    memcpy(&message, &thread->page->ipc.message, sizeof(message));
+    if (message.word_count > AX_MESSAGE_WORDS ||
+        message.handle_count + call->handle_count > AX_MESSAGE_HANDLES)
+        return AX_ERR_ARGUMENT;
+    TRY(message_hold(thread->process, &message, 0, &call->handles[call->handle_count]));
+    call_fill(call, &message);
+    return AX_OK;
+}
+
 ax_result sys_forward(struct thread *thread, const uint64_t arguments[5]) {
     struct reply *reply;
     struct session *session;
+    if ((arguments[2] & ~(uint64_t)AX_FORWARD_MESSAGE) != 0)
+        return AX_ERR_ARGUMENT;
     TRY(handle_get(thread, arguments[1], AX_TYPE_SESSION, AX_RIGHT_CALL, &session));
     if (session_is_over(session))
         return AX_ERR_PEER_CLOSED;
@@ -291,6 +305,8 @@ ax_result sys_forward(struct thread *thread, const uint64_t arguments[5]) {
     }
 
     struct call *call = &caller->call;
+    if (arguments[2] == AX_FORWARD_MESSAGE)
+        TRY(forward_message(thread, call));
     reply_detach(reply, false);
     call_leave(call);
     call_enter(call, session);

@@ -172,10 +172,14 @@ reply_receive(reply, endpoint)
 events, calls by priority and age, redelivered ones first. Blocks; errors, each with the reply done:
 TIMEOUT, INTERRUPTED, PEER_CLOSED (no handle with AX_RIGHT_RECEIVE is left).
 
-forward(reply, session)
-    Passes a received call on, as it came, to the endpoint of a session of the caller
-    (AX_RIGHT_CALL); the receiver sees that session's badge, the first caller's label, id and loans.
-    For interrupts and deadlines the call stays a received one. The reply handle is gone. Errors:
+forward(reply, session, enum ax_forward_flag flags)
+    Passes a received call on to the endpoint of a session of the caller (AX_RIGHT_CALL): as it
+    came, or with AX_FORWARD_MESSAGE with operation and words of thread_page.ipc.message, and with
+    the handles of that added, as copies, to those that came (ARGUMENT: more than
+    AX_MESSAGE_HANDLES in all, or one is to be moved; errors of the handles as in a call). The
+    receiver sees that session's badge, the first caller's label, id and loans. For interrupts and
+    deadlines the call stays a received one, which is not withdrawn, also while it waits to be
+    received there: the forwarder may have had an effect. The reply handle is gone. Errors:
     CALLER_DEAD (handle closed), PEER_CLOSED, DEADLOCK; the handle stays.
 
 reply_control(reply, enum ax_reply_op, loan, offset)

@@ -17,6 +17,8 @@ enum ax_transfer {
 
 enum ax_reply_op { AX_REPLY_FAULT = 0, AX_REPLY_SERVE = 1 };
 
+enum ax_forward_flag { AX_FORWARD_MESSAGE = 1U << 0 };
+
 enum ax_list_kind { AX_LIST_LIVE = 0, AX_LIST_CLOSED = 1, AX_LIST_REDELIVERED = 2 };
 
 enum ax_retire { AX_RETIRE_END = 1U << 0 };

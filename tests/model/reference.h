@@ -233,7 +233,8 @@ struct ref_send {
 ax_result ref_call(int thread, const struct ref_send *send);
 /* Answer (target 0: none), then receive (endpoint 0: not). */
 ax_result ref_reply_receive(int thread, const struct ref_send *send);
-ax_result ref_forward(int thread, ax_handle reply, ax_handle session);
+/* `send`: a message in place of the one that came; NULL: as it came. */
+ax_result ref_forward(int thread, ax_handle reply, ax_handle session, const struct ref_send *send);
 ax_result ref_serve(int thread, ax_handle reply);
 ax_result ref_reply_fault(int thread, ax_handle reply, uint64_t loan, uint64_t offset);
 ax_result ref_loan_copy(int thread, ax_handle reply, uint64_t loan, uint64_t offset,

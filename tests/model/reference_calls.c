@@ -50,7 +50,8 @@ static bool would_deadlock(int thread, int endpoint) {
     return !can_be_taken(endpoint, can_go);
 }
 
-static ax_result hold(int thread, const struct ref_send *send, struct ref_handle *held) {
+static ax_result hold(int thread, const struct ref_send *send, bool may_move,
+                      struct ref_handle *held) {
     for (unsigned i = 0; i < send->message.handle_count; i++) {
         struct ref_handle *handle;
         bool move = (send->rights[i] & AX_HANDLE_MOVE) != 0;
@@ -59,6 +60,8 @@ static ax_result hold(int thread, const struct ref_send *send, struct ref_handle
             return AX_ERR_TYPE;
         if ((handle->rights & (move ? AX_RIGHT_MOVE : AX_RIGHT_COPY)) == 0)
             return AX_ERR_RIGHTS;
+        if (move && !may_move)
+            return AX_ERR_ARGUMENT;
         held[i] = *handle;
         held[i].rights = handle->rights & send->rights[i] & AX_RIGHT_ALL;
         held[i].rights |= move ? AX_HANDLE_MOVE : 0;
@@ -105,7 +108,7 @@ ax_result ref_call(int thread, const struct ref_send *send) {
         return AX_ERR_TIMEOUT;
     if (would_deadlock(thread, endpoint))
         return AX_ERR_DEADLOCK;
-    TRY_REF(hold(thread, send, held));
+    TRY_REF(hold(thread, send, true, held));
     it->call = (struct ref_call){.session = session,
                                  .server = -1,
                                  .accept = send->accept,
@@ -160,7 +163,7 @@ static ax_result check_answer(int thread, int caller, const struct ref_send *sen
         if (find_session(ref.objects[call->session].of, send->changes[i].badge) < 0)
             return AX_ERR_NOT_FOUND;
     }
-    TRY_REF(hold(thread, send, held));
+    TRY_REF(hold(thread, send, true, held));
     if (send->message.handle_count > call->accept)
         return AX_ERR_ACCEPT;
     return send->data_bytes != 0 ? answer_loan(thread, caller, send) : AX_OK;
@@ -234,7 +237,21 @@ ax_result ref_reply_receive(int thread, const struct ref_send *send) {
     return from >= 0 ? receive(thread, from, send) : AX_OK;
 }
 
-ax_result ref_forward(int thread, ax_handle reply, ax_handle to) {
+static ax_result forward_message(int thread, struct ref_call *call, const struct ref_send *send) {
+    struct ref_handle held[AX_MESSAGE_HANDLES];
+    unsigned had = call->message.handle_count, added = send->message.handle_count;
+    if (had + added > AX_MESSAGE_HANDLES)
+        return AX_ERR_ARGUMENT;
+    TRY_REF(hold(thread, send, false, held));
+    memcpy(&call->handles[had], held, sizeof(held[0]) * added);
+    call->message.handle_count = had + added;
+    call->message.operation = send->message.operation;
+    call->message.word_count = send->message.word_count;
+    memcpy(call->message.words, send->message.words, sizeof(call->message.words));
+    return AX_OK;
+}
+
+ax_result ref_forward(int thread, ax_handle reply, ax_handle to, const struct ref_send *send) {
     struct ref_handle *handle;
     int caller;
     TRY_REF(ref_look(thread, to, AX_TYPE_SESSION, AX_RIGHT_CALL, &handle));
@@ -245,6 +262,8 @@ ax_result ref_forward(int thread, ax_handle reply, ax_handle to) {
     if (would_deadlock(caller, ref.objects[session].of))
         return AX_ERR_DEADLOCK;
     struct ref_call *call = &ref.threads[caller].call;
+    if (send != NULL)
+        TRY_REF(forward_message(thread, call, send));
     int old = call->session;
     ref_detach(caller, true);
     call->session = session;

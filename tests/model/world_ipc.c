@@ -189,8 +189,14 @@ static void op_reply_control(int t, const struct op *op) {
         return;
     }
     ax_handle session = world_choose(process_of(t), AX_TYPE_SESSION, op->b);
-    result = CALL_OF(t, FORWARD, reply, session);
-    world_finish(t, result, PREDICT(result, ref_forward(t, reply, session)));
+    struct ref_send send = compose(t, op);
+    bool anew = (op->d & 0x10) != 0;
+    if (anew && !is_plain(op))
+        compose_handles(t, &send, op);
+    if (anew)
+        write_message(t, &send);
+    result = CALL_OF(t, FORWARD, reply, session, anew ? AX_FORWARD_MESSAGE : 0);
+    world_finish(t, result, PREDICT(result, ref_forward(t, reply, session, anew ? &send : NULL)));
 }
 
 /* ---- Loans ----------------------------------------------------------------------------------- */

@@ -77,6 +77,100 @@ START_TEST(handles_go_along) {
 }
 END_TEST
 
+/* ---- With another message -------------------------------------------------------------------- */
+
+static ax_result forward_anew(struct thread *thread, ax_handle reply) {
+    return kcall(thread, AX_CALL_FORWARD, reply, onward, AX_FORWARD_MESSAGE);
+}
+
+START_TEST(operation_and_words_are_the_forwarders) {
+    struct ax_ipc *ipc = fresh(world.one);
+    ipc->message = (struct ax_message){.operation = 1, .word_count = 3, .words = {5, 6, 7}};
+    expect(call_again(world.one, world.session), DRIVER_BLOCKED);
+    ax_handle reply = takes(world.sam, world.endpoint, 1);
+    struct ax_call_id id = message(world.sam)->id;
+    ipc = fresh(world.sam);
+    ipc->message = (struct ax_message){.operation = 2, .word_count = 1, .words = {8}};
+    expect(forward_anew(world.sam, reply), AX_OK);
+    reply = takes(second, back, 2);
+    ck_assert_uint_eq(message(second)->word_count, 1);
+    ck_assert_uint_eq(message(second)->words[0], 8);
+    ck_assert_uint_eq(message(second)->words[1], 0);
+    ck_assert_uint_eq(message(second)->badge, 70);
+    ck_assert_uint_eq(message(second)->label, LABEL);
+    ck_assert_mem_eq(&message(second)->id, &id, sizeof(id));
+    driver_copy(second->process, back, driver_root(), AX_RIGHT_ALL);
+    struct process *successor = driver_process();
+    ax_handle again = driver_copy(second->process, back, successor, AX_RIGHT_ALL);
+    crash(second); /* delivered again, it is what was passed on */
+    struct thread *third = driver_thread(successor);
+    reply = takes(third, again, 2);
+    ck_assert_uint_eq(message(third)->words[0], 8);
+    expect(answer(third, reply, 9), AX_OK);
+    has_answer(world.one, 9);
+}
+END_TEST
+
+/* The call comes with `had` handles; sam passes it on with these of its own. */
+static ax_result forward_handles(unsigned had, unsigned count, ax_handle handle, uint32_t rights) {
+    struct ax_ipc *ipc = fresh(world.one);
+    ipc->message.handle_count = (uint8_t)had;
+    for (unsigned i = 0; i < had; i++)
+        ipc->message.handles[i] = (struct ax_message_handle){world.session, AX_RIGHT_CALL};
+    expect(call_again(world.one, world.session), DRIVER_BLOCKED);
+    fresh(world.sam)->accept = 4;
+    expect(kcall(world.sam, AX_CALL_REPLY_RECEIVE, 0, world.endpoint), AX_OK);
+    ax_handle reply = message(world.sam)->reply;
+    ipc = fresh(world.sam);
+    ipc->message.handle_count = (uint8_t)count;
+    for (unsigned i = 0; i < count; i++)
+        ipc->message.handles[i] = (struct ax_message_handle){handle, rights};
+    ax_result result = forward_anew(world.sam, reply);
+    if (result != AX_OK)
+        expect(answer(world.sam, reply, 1), AX_OK); /* it has it still */
+    return result;
+}
+
+START_TEST(handles_of_the_forwarder_are_added) {
+    ax_handle event = make(world.sam, AX_TYPE_EVENT);
+    expect(forward_handles(2, 2, event, AX_RIGHT_SIGNAL), AX_OK);
+    ck_assert(is_handle(world.server, event));
+    fresh(second)->accept = 4;
+    expect(kcall(second, AX_CALL_REPLY_RECEIVE, 0, back), AX_OK);
+    const struct ax_message *got = message(second);
+    ck_assert_uint_eq(got->handle_count, 4);
+    ck_assert_ptr_eq(driver_object(second->process, got->handles[1].handle),
+                     driver_object(world.client, world.session));
+    for (unsigned i = 2; i < 4; i++) {
+        ck_assert_ptr_eq(driver_object(second->process, got->handles[i].handle),
+                         driver_object(world.server, event));
+        ck_assert_uint_eq(got->handles[i].rights, AX_RIGHT_SIGNAL);
+    }
+    expect(answer(second, got->reply, 3), AX_OK);
+    has_answer(world.one, 3);
+    ck_assert_uint_eq(handles_to(world.server, event), 3);
+}
+END_TEST
+
+START_TEST(what_cannot_be_added_is_not_passed_on) {
+    ax_handle event = make(world.sam, AX_TYPE_EVENT);
+    ax_handle fixed = weaken(world.sam, event, AX_RIGHT_ALL & ~AX_RIGHT_COPY);
+    expect(forward_handles(3, 2, event, AX_RIGHT_ALL), AX_ERR_ARGUMENT);
+    expect(forward_handles(0, 5, event, AX_RIGHT_ALL), AX_ERR_ARGUMENT);
+    expect(forward_handles(0, 1, event, AX_RIGHT_ALL | AX_HANDLE_MOVE), AX_ERR_ARGUMENT);
+    expect(forward_handles(1, 1, fixed, AX_RIGHT_ALL), AX_ERR_RIGHTS);
+    expect(forward_handles(1, 1, stale(world.sam), AX_RIGHT_ALL), AX_ERR_HANDLE);
+    ck_assert_uint_eq(handles_to(world.server, event), 2);
+    calls(world.one, world.session, 1);
+    ax_handle reply = takes(world.sam, world.endpoint, 1);
+    fresh(world.sam)->message.word_count = AX_MESSAGE_WORDS + 1;
+    expect(forward_anew(world.sam, reply), AX_ERR_ARGUMENT);
+    expect(kcall(world.sam, AX_CALL_FORWARD, reply, onward, 2), AX_ERR_ARGUMENT);
+    expect(kcall(world.sam, AX_CALL_FORWARD, reply, onward, UINT64_MAX), AX_ERR_ARGUMENT);
+    expect(answer(world.sam, reply, 1), AX_OK);
+}
+END_TEST
+
 START_TEST(the_first_session_may_close_meanwhile) {
     calls(world.one, world.session, 1);
     ax_handle reply = takes(world.sam, world.endpoint, 1);
@@ -210,6 +304,9 @@ void ipc_forward_tests(Suite *suite) {
     tcase_add_test(tcase, it_is_delivered_to_one_who_waits);
     tcase_add_test(tcase, the_forwarder_serves_it_no_more);
     tcase_add_test(tcase, handles_go_along);
+    tcase_add_test(tcase, operation_and_words_are_the_forwarders);
+    tcase_add_test(tcase, handles_of_the_forwarder_are_added);
+    tcase_add_test(tcase, what_cannot_be_added_is_not_passed_on);
     tcase_add_test(tcase, the_first_session_may_close_meanwhile);
     tcase_add_test(tcase, the_second_session_stays_open_for_the_call);
     tcase_add_test(tcase, it_is_passed_on_to_ones_own_endpoint);
