@@ -180,9 +180,13 @@ void reply_give_back(struct reply *reply, bool died) {
         return;
     struct call *call = &caller->call;
     if (died && call->deaths >= DEATHS_MAX) {
-        log_line("call %llu of process %llu, operation %llu: %u servers died of it",
+        const uint64_t *words = call->words;
+        log_line("call %llx of process %llu, operation %llx, %u words (%llx %llx %llx %llx ...): "
+                 "%u servers died of it",
                  (unsigned long long)call->id.sequence, (unsigned long long)call->id.caller,
-                 (unsigned long long)call->operation, call->deaths);
+                 (unsigned long long)call->operation, call->word_count,
+                 (unsigned long long)words[0], (unsigned long long)words[1],
+                 (unsigned long long)words[2], (unsigned long long)words[3], call->deaths);
         kernel->counters.calls_faulted++;
         call_fail(call, AX_ERR_FAULTED);
         return;

@@ -27,8 +27,6 @@ static ax_result ring_read(struct thread *thread, uint64_t position, const void 
 static ax_result trace_set(uint64_t mask) {
     if (mask >= UINT64_C(1) << AX_TRACE_COUNT)
         return AX_ERR_ARGUMENT;
-    if (kernel->trace.size == 0)
-        return AX_ERR_STATE;
     kernel->trace.mask = mask;
     return AX_OK;
 }
@@ -59,6 +57,8 @@ ax_result sys_system_control(struct thread *thread, const uint64_t arguments[5])
     const struct log *log = &kernel->log;
     const struct trace *trace = &kernel->trace;
     uint8_t *buffer = thread->page->buffer;
+    if (trace->size == 0 && (op == AX_SYSTEM_TRACE || op == AX_SYSTEM_TRACE_READ))
+        return AX_ERR_STATE;
     if (a > AX_BUFFER_BYTES && (op == AX_SYSTEM_LOG_WRITE || op == AX_SYSTEM_ENTROPY))
         return AX_ERR_ARGUMENT;
     switch (op) {

@@ -169,7 +169,9 @@ END_TEST
 
 START_TEST(a_call_that_kills_two_servers_is_faulted) {
     keep();
-    calls(world.one, world.session, 1);
+    struct ax_ipc *ipc = fresh(world.one);
+    ipc->message = (struct ax_message){.operation = 1, .word_count = 3, .words = {10, 11, 12, 13}};
+    expect(call_again(world.one, world.session), DRIVER_BLOCKED);
     takes(world.sam, world.endpoint, 1);
     crash(world.sam);
     is_calling(world.one);
@@ -179,7 +181,8 @@ START_TEST(a_call_that_kills_two_servers_is_faulted) {
     crash(world.sam);
     expect(driver_answer(world.one), AX_ERR_FAULTED);
     ck_assert_uint_eq(kernel->counters.calls_faulted, before + 1);
-    ck_assert_ptr_nonnull(strstr(driver_console(), "2 servers died of it"));
+    ck_assert_ptr_nonnull(strstr(driver_console(), "operation 1, 3 words (a b c 0 ...): "
+                                                   "2 servers died of it"));
     new_server();
     has_nothing(world.sam, world.endpoint);
 }

@@ -200,6 +200,7 @@ START_TEST(only_known_kinds_are_traced) {
     uint64_t size = kernel->trace.size;
     kernel->trace.size = 0;
     expect(control(machine, AX_SYSTEM_TRACE, 1), AX_ERR_STATE);
+    expect(control(machine, AX_SYSTEM_TRACE_READ, 0), AX_ERR_STATE);
     kernel->trace.size = size;
 }
 END_TEST
