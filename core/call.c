@@ -47,6 +47,7 @@ static void call_insert(struct call *call) {
     struct tree_node *same = tree_insert(&endpoint->calls, &call->node, call_compare);
     ASSERT(same == NULL);
     list_append(&call->session->queued, &call->in_session);
+    call->state = CALL_QUEUED;
     endpoint->queued_count++;
 }
 
@@ -64,16 +65,13 @@ void call_reposition(struct call *call, uint8_t priority) {
     if (queued)
         call_unqueue(call);
     call->priority = priority;
-    if (queued) {
-        call->state = CALL_QUEUED;
+    if (queued)
         call_insert(call);
-    }
 }
 
 void call_queue(struct call *call) {
     ASSERT(call->state == CALL_IDLE && call->session != NULL);
     struct endpoint *endpoint = call->session->endpoint;
-    call->state = CALL_QUEUED;
     call->priority = call_thread(call)->priority;
     call_insert(call);
     endpoint_deliver(endpoint);
@@ -239,12 +237,6 @@ static ax_result call_decode(struct thread *thread, uint64_t handle, const struc
     return AX_OK;
 }
 
-/* The call's id, in the name of `name`. Sequences that core chooses have the top bit set. */
-static void call_identify(struct call *call, struct process *name, uint64_t sequence) {
-    call->id.caller = name->object.id;
-    call->id.sequence = sequence != 0 ? sequence : AX_SEQUENCE_CORE | ++name->next_sequence;
-}
-
 void call_fill(struct call *call, const struct ax_message *message) {
     call->operation = message->operation;
     call->word_count = message->word_count;
@@ -287,7 +279,9 @@ ax_result sys_call(struct thread *thread, const uint64_t arguments[5]) {
     TRY(handle_promise(thread->process, ipc.accept));
 
     call_record(call, &ipc, session);
-    call_identify(call, name, ipc.id_sequence);
+    call->id.caller = name->object.id;
+    call->id.sequence =
+        ipc.id_sequence != 0 ? ipc.id_sequence : AX_SEQUENCE_CORE | ++name->next_sequence;
     kernel->counters.calls_sent++;
     TRACE(AX_TRACE_SEND, call->operation, trace_hash(call));
     result = thread_block(thread, BLOCK_CALL, ipc.deadline_ns);

@@ -111,10 +111,8 @@ static bool has_message(const struct endpoint *endpoint) {
 void endpoint_update(struct endpoint *endpoint) {
     bool pending = has_message(endpoint) || endpoint->interrupt_count > 0;
     bool shown = (endpoint->object.signals & AX_SIGNAL_PENDING) != 0;
-    if (pending && !shown)
-        object_signal(&endpoint->object, 0, AX_SIGNAL_PENDING);
-    else if (!pending && shown)
-        object_signal(&endpoint->object, AX_SIGNAL_PENDING, 0);
+    if (pending != shown)
+        object_signal(&endpoint->object, AX_SIGNAL_PENDING, pending ? AX_SIGNAL_PENDING : 0);
     priority_update_members(endpoint);
 }
 
@@ -265,7 +263,7 @@ static ax_result receive(struct thread *thread, struct endpoint *endpoint, uint6
 }
 
 ax_result sys_reply_receive(struct thread *thread, const uint64_t arguments[5]) {
-    ax_result result;
+    ax_result result = AX_OK;
     ax_handle reply = (ax_handle)arguments[0];
     ax_handle handle = (ax_handle)arguments[1];
     if (kernel->fast_ipc && ipc_fast_reply_receive(thread, reply, handle, &result))
@@ -273,17 +271,13 @@ ax_result sys_reply_receive(struct thread *thread, const uint64_t arguments[5]) 
     struct endpoint *endpoint = NULL;
     uint64_t deadline_ns =
         ((const volatile struct ax_ipc *)&thread->page->ipc)->receive_deadline_ns;
-    if (handle != AX_HANDLE_NONE) {
+    if (handle != AX_HANDLE_NONE)
         TRY(receive_decode(thread, handle, &endpoint));
-    }
-    if (reply != AX_HANDLE_NONE) {
+    if (reply != AX_HANDLE_NONE)
         result = reply_answer(thread, reply);
-        if (result != AX_OK) {
-            if (endpoint != NULL)
-                handle_unpromise(thread->process, thread->accept + 1);
-            return result;
-        }
-    }
+    if (result != AX_OK && endpoint != NULL)
+        handle_unpromise(thread->process, thread->accept + 1);
+    TRY(result);
     return endpoint != NULL ? receive(thread, endpoint, deadline_ns) : AX_OK;
 }
 

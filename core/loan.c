@@ -18,10 +18,6 @@ struct lent {
     uint8_t access;
 };
 
-static struct process *call_process(struct call *call) {
-    return call_thread(call)->process;
-}
-
 /* Errors: those of the reply handle, CALLER_DEAD, ARGUMENT, RIGHTS. */
 static ax_result lent_lookup(struct thread *thread, const uint64_t arguments[5], uint8_t access,
                              struct lent *lent) {
@@ -80,7 +76,7 @@ uint32_t loan_inline(struct call *call, struct thread *receiver) {
         size = call->loans[0].size_bytes;
     unsigned portion = WORK_PORTION;
     int side;
-    ax_result copied = user_copy(receiver->process, receiver->buffer, call_process(call),
+    ax_result copied = user_copy(receiver->process, receiver->buffer, call_thread(call)->process,
                                  call->loans[0].address, size, false, &portion, &side);
     return copied > 0 ? (uint32_t)copied : 0;
 }
@@ -93,8 +89,8 @@ ax_result loan_answer(struct call *call, struct process *server, uint64_t addres
     unsigned portion = WORK_PORTION;
     for (uint64_t done = 0; done < size;) {
         int side;
-        ax_result copied = user_copy(call_process(call), call->loans[1].address + done, server,
-                                     address + done, size - done, false, &portion, &side);
+        ax_result copied = user_copy(call_thread(call)->process, call->loans[1].address + done,
+                                     server, address + done, size - done, false, &portion, &side);
         if (copied < 0)
             return side == 1 ? lent_error(copied) : copied;
         done += (uint64_t)copied;
@@ -108,8 +104,8 @@ ax_result loan_populate(struct call *call, unsigned loan, uint64_t offset) {
     uint32_t access = call->loan_access[loan] & AX_LOAN_WRITE ? AX_PROT_WRITE : AX_PROT_READ;
     struct frame *frame;
     uint32_t fault;
-    return page_resolve(call_process(call), call->loans[loan].address + offset, access, false,
-                        &frame, &fault);
+    return page_resolve(call_thread(call)->process, call->loans[loan].address + offset, access,
+                        false, &frame, &fault);
 }
 
 /* ---- Mapped loans ---------------------------------------------------------------------------- */

@@ -6,16 +6,14 @@
 #include "process.h"
 #include "thread.h"
 
-static int session_compare(const struct tree_node *a, const struct tree_node *b) {
-    const struct session *x = container_of(a, const struct session, node);
-    const struct session *y = container_of(b, const struct session, node);
-    return x->badge < y->badge ? -1 : x->badge > y->badge;
-}
-
 static int session_compare_badge(const void *key, const struct tree_node *node) {
     uint64_t badge = *(const uint64_t *)key;
     const struct session *session = container_of(node, const struct session, node);
     return badge < session->badge ? -1 : badge > session->badge;
+}
+
+static int session_compare(const struct tree_node *a, const struct tree_node *b) {
+    return session_compare_badge(&container_of(a, const struct session, node)->badge, b);
 }
 
 struct tree_node *session_lower_bound(const struct endpoint *endpoint, uint64_t badge) {
@@ -57,16 +55,10 @@ void session_free(struct session *session) {
     object_free(&session->object, sizeof(*session));
 }
 
-/* An endpoint of the caller's that it may make and manage sessions of. */
-static ax_result session_endpoint(struct thread *thread, uint64_t handle,
-                                  struct endpoint **endpoint) {
-    return handle_get(thread, handle, AX_TYPE_ENDPOINT, AX_RIGHT_SESSIONS, endpoint);
-}
-
 ax_result sys_session_create(struct thread *thread, const uint64_t arguments[5]) {
     struct endpoint *endpoint;
     struct place place;
-    TRY(session_endpoint(thread, arguments[0], &endpoint));
+    TRY(handle_get(thread, arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_SESSIONS, &endpoint));
     if ((arguments[2] & ~(uint64_t)AX_SIGNAL_SERVED) != 0)
         return AX_ERR_ARGUMENT;
     if (endpoint->dead)
@@ -107,7 +99,7 @@ static bool session_fail_queued(struct session *session) {
 
 ax_result sys_session_retire(struct thread *thread, const uint64_t arguments[5]) {
     struct endpoint *endpoint;
-    TRY(session_endpoint(thread, arguments[0], &endpoint));
+    TRY(handle_get(thread, arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_SESSIONS, &endpoint));
     if ((arguments[2] & ~(uint64_t)AX_RETIRE_END) != 0)
         return AX_ERR_ARGUMENT;
     struct session *session = session_find(endpoint, arguments[1]);
@@ -129,7 +121,7 @@ ax_result sys_session_retire(struct thread *thread, const uint64_t arguments[5])
 
 ax_result sys_session_signal(struct thread *thread, const uint64_t arguments[5]) {
     struct endpoint *endpoint;
-    TRY(session_endpoint(thread, arguments[0], &endpoint));
+    TRY(handle_get(thread, arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_SESSIONS, &endpoint));
     if (((arguments[2] | arguments[3]) & ~(uint64_t)AX_SIGNAL_SERVED) != 0)
         return AX_ERR_ARGUMENT;
     struct session *session = session_find(endpoint, arguments[1]);
@@ -142,7 +134,7 @@ ax_result sys_session_signal(struct thread *thread, const uint64_t arguments[5])
 ax_result sys_session_identify(struct thread *thread, const uint64_t arguments[5]) {
     struct endpoint *endpoint;
     struct object *object;
-    TRY(session_endpoint(thread, arguments[0], &endpoint));
+    TRY(handle_get(thread, arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_SESSIONS, &endpoint));
     TRY(handle_lookup(thread->process, (ax_handle)arguments[1], AX_TYPE_NONE, 0, &object));
     struct session *session = (struct session *)object;
     if (object->type != AX_TYPE_SESSION || session->endpoint != endpoint ||

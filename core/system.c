@@ -24,13 +24,6 @@ static ax_result ring_read(struct thread *thread, uint64_t position, const void 
     return count;
 }
 
-static ax_result trace_set(uint64_t mask) {
-    if (mask >= UINT64_C(1) << AX_TRACE_COUNT)
-        return AX_ERR_ARGUMENT;
-    kernel->trace.mask = mask;
-    return AX_OK;
-}
-
 static ax_result counters_read(struct thread *thread) {
     struct ax_counters counters = kernel->counters;
     counters.frames_total = kernel->frames.total_count;
@@ -55,17 +48,19 @@ ax_result sys_system_control(struct thread *thread, const uint64_t arguments[5])
     uint64_t op = arguments[1], a = arguments[2];
     TRY(device_lookup(thread, arguments[0], AX_DEVICE_SYSTEM, system_right(op), &device));
     const struct log *log = &kernel->log;
-    const struct trace *trace = &kernel->trace;
+    struct trace *trace = &kernel->trace;
     uint8_t *buffer = thread->page->buffer;
     if (trace->size == 0 && (op == AX_SYSTEM_TRACE || op == AX_SYSTEM_TRACE_READ))
         return AX_ERR_STATE;
     if (a > AX_BUFFER_BYTES && (op == AX_SYSTEM_LOG_WRITE || op == AX_SYSTEM_ENTROPY))
         return AX_ERR_ARGUMENT;
+    if (op == AX_SYSTEM_TRACE && a >= UINT64_C(1) << AX_TRACE_COUNT)
+        return AX_ERR_ARGUMENT;
     switch (op) {
     case AX_SYSTEM_LOG_WRITE: log_write((const char *)buffer, a); return AX_OK;
     case AX_SYSTEM_LOG_READ: return ring_read(thread, a, log->bytes, 1, log->size, log->written);
     case AX_SYSTEM_COUNTERS: return counters_read(thread);
-    case AX_SYSTEM_TRACE: return trace_set(a);
+    case AX_SYSTEM_TRACE: trace->mask = a; return AX_OK;
     case AX_SYSTEM_TRACE_READ:
         return ring_read(thread, a, trace->entries, sizeof(struct ax_trace_entry), trace->size,
                          trace->written);
