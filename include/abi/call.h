@@ -24,12 +24,15 @@
  * AX_ERR_MEMORY or AX_ERR_LIMIT where it makes something. Arguments beyond those that a call takes
  * are not looked at. A call that fails has had no effect.
  *
- * "Place" is an ax_place (object.h); the call answers the new handle. "Deadline" is absolute, in
- * nanoseconds of the machine's clock; one that has passed means "do not block" and is answered
- * AX_ERR_TIMEOUT; AX_TIME_NEVER waits for ever. "Buffer" is thread_page.buffer; structures of it
- * are in info.h. A call that blocks is ended by thread_control's INTERRUPT with
- * AX_ERR_INTERRUPTED and no effect, unless said otherwise. An interrupt that is pending when such
- * a call begins has the same result at once.
+ * "Place" is an ax_place (object.h); the call answers the new handle. Another process's needs
+ * AX_RIGHT_HANDLES on that process. A slot that is taken is AX_ERR_EXISTS, one that no table has
+ * AX_ERR_ARGUMENT, a process that ends or has ended AX_ERR_ENDED.
+ *
+ * "Deadline" is absolute, in nanoseconds of the machine's clock; one that has passed means "do not
+ * block" and is answered AX_ERR_TIMEOUT; AX_TIME_NEVER waits for ever. "Buffer" is
+ * thread_page.buffer; structures of it are in info.h. A call that blocks is ended by
+ * thread_control's INTERRUPT with AX_ERR_INTERRUPTED and no effect, unless said otherwise. An
+ * interrupt that is pending when such a call begins has the same result at once.
  */
 #pragma once
 
@@ -110,8 +113,7 @@ handle_transfer(source process, handle, place, rights, enum ax_transfer flags)
     AX_RIGHT_HANDLES, which may have no threads) to a place, with at most `rights`; with
     AX_TRANSFER_MOVE it leaves the source in the same step. Needs AX_RIGHT_COPY or AX_RIGHT_MOVE on
     the handle. A reply handle cannot be transferred (AX_ERR_TYPE). Answers the new handle.
-    Errors: EXISTS, NOT_FOUND (with AX_TRANSFER_SLOT: the slot is empty), ENDED (the source's
-    process, or the place's).
+    Errors: NOT_FOUND (with AX_TRANSFER_SLOT: the slot is empty), ENDED (also the source's process).
 
 handle_list(process, first slot)
     Lists the process's handles (AX_RIGHT_HANDLES; AX_HANDLE_NONE: the caller's) from the first slot
@@ -201,7 +203,8 @@ loan_map(reply, loan, offset, size)
     Maps whole pages that cover that part of the loan into the caller's space, populated and pinned;
     answers the address of the first byte. They stay until memory_unmap or the reply (which unmaps
     them), whatever the lender does. Readable, and writable if the loan is. At most
-    AX_LOAN_MAP_PAGES a map and 8 maps a call (LIMIT). Errors: as loan_read.
+    AX_LOAN_MAP_PAGES a map and 8 maps a call (LIMIT). Errors: CALLER_DEAD, ARGUMENT (no such loan,
+    nothing to map, beyond its end), ABSENT (as loan_read).
 
 endpoint_list(endpoint, enum ax_list_kind, cursor)
     Lists (AX_RIGHT_SESSIONS) into the buffer as struct ax_session_info, ascending by badge from the
@@ -260,10 +263,11 @@ touched. ENDED: the process has ended.
 
 memory_unmap(process, address, size)
     Unmaps what is mapped in the range, whole pages; of a mapped loan, all. MEMORY and LIMIT are
-    possible where one mapping becomes two.
+    possible where one mapping becomes two. ENDED: the process has ended.
 memory_protect(process, address, size, prot)
     NOT_FOUND: a page of the range is not mapped (pages before it have changed, as with mprotect).
     RIGHTS: more than the mapping's handle allowed, or a mapped loan (pages before it have changed).
+    MEMORY and LIMIT are possible where one mapping becomes more. ENDED: the process has ended.
 memory_list(process, address)
     Regions from the one at the address on, into the buffer as struct ax_region_info; answers how
     many (AX_RIGHT_INSPECT, AX_HANDLE_NONE: self).
@@ -312,11 +316,13 @@ memory back now).
 
 process_copy(process, address, own address, size, direction)
     Reads (0; AX_RIGHT_INSPECT) or writes (1; AX_RIGHT_CHANGE, also to read-only private pages, as a
-    debugger must) another process's memory. Answers bytes copied; ADDRESS if none.
+    debugger must) another process's memory. Answers bytes copied; if none, what the first page
+    fails with: ADDRESS, or MEMORY or LIMIT where it has to be made, which the process that it is of
+    pays for. ENDED: the memory of the ended process was given back.
 
 thread_create(process, entry, stack, argument, place)
     A thread in `process` (AX_HANDLE_NONE: self; else AX_RIGHT_THREADS), with the caller's label and
-    priority, runnable. LIMIT: AX_THREAD_MAX.
+    priority, runnable. LIMIT: AX_THREAD_MAX. ENDED: the process has ended.
 thread_exit(clear address, code)
     Ends the calling thread; when it can no longer touch its stack, core writes a 32-bit zero to the
     address (0: none) and wakes one futex waiter there. The last thread's exit ends the process.
