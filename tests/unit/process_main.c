@@ -11,6 +11,8 @@ int main(void) {
     thread_create_tests(suite);
     thread_control_tests(suite);
     process_large_tests(suite);
+    place_errors_tests(suite);
+    call_failures_tests(suite);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

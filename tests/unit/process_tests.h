@@ -14,3 +14,5 @@ void process_clone_tests(Suite *suite);
 void thread_create_tests(Suite *suite);
 void thread_control_tests(Suite *suite);
 void process_large_tests(Suite *suite);
+void place_errors_tests(Suite *suite);
+void call_failures_tests(Suite *suite);
