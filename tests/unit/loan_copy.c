@@ -54,13 +54,17 @@ START_TEST(a_copy_is_short_at_the_loans_end) {
     expect(loan_read(0, 0, loans.own, 0), 0);
     expect(loan_read(0, 1001, loans.own, 10), AX_ERR_ARGUMENT);
     expect(loan_read(0, UINT64_MAX, loans.own, 10), AX_ERR_ARGUMENT);
+    expect(loan_write(0, 1001, loans.own, 10), AX_ERR_ARGUMENT);
+    expect(loan_write(0, UINT64_MAX, loans.own, 10), AX_ERR_ARGUMENT);
 }
 END_TEST
 
 START_TEST(a_call_has_the_loans_it_has) {
-    lend(loans.lent, 1000, AX_LOAN_READ);
+    lend(loans.lent, 1000, AX_LOAN_READ | AX_LOAN_WRITE);
     expect(loan_read(1, 0, loans.own, 1), AX_ERR_ARGUMENT);
     expect(loan_read(UINT64_MAX, 0, loans.own, 1), AX_ERR_ARGUMENT);
+    expect(loan_write(1, 0, loans.own, 1), AX_ERR_ARGUMENT);
+    expect(loan_write(UINT64_MAX, 0, loans.own, 1), AX_ERR_ARGUMENT);
 }
 END_TEST
 

@@ -185,6 +185,17 @@ START_TEST(a_process_without_threads_is_protected) {
 }
 END_TEST
 
+START_TEST(the_space_of_an_ended_process_stays) {
+    ax_result stash = kcall(world.one, AX_CALL_PROCESS_CREATE, 0);
+    ax_result at = map_with(world.one, (ax_handle)stash, 0,
+                            (struct ax_map_request){.size_bytes = 2 * PAGE, .prot = RW});
+    expect(kcall(world.one, AX_CALL_PROCESS_END, stash, AX_CAUSE_KILLED), AX_OK);
+    expect(kcall(world.one, AX_CALL_MEMORY_PROTECT, stash, at, PAGE, AX_PROT_READ), AX_ERR_ENDED);
+    expect(kcall(world.one, AX_CALL_MEMORY_UNMAP, stash, at, PAGE), AX_ERR_ENDED);
+    expect(kcall(world.one, AX_CALL_MEMORY_LIST, stash, 0), 1);
+}
+END_TEST
+
 TCase *space_protect_tests(void) {
     TCase *tcase = world_case("space_protect");
     tcase_add_test(tcase, access_shrinks_on_all_cpus);
@@ -200,5 +211,6 @@ TCase *space_protect_tests(void) {
     tcase_add_test(tcase, lack_of_memory_has_no_effect);
     tcase_add_test(tcase, ranges_and_handles_are_checked);
     tcase_add_test(tcase, a_process_without_threads_is_protected);
+    tcase_add_test(tcase, the_space_of_an_ended_process_stays);
     return tcase;
 }
