@@ -310,9 +310,10 @@ process_control(process, enum ax_process_op, a, b, authority)
     SUSPEND, RESUME (CONTROL; counted; a suspended process's blocked calls go on, but nothing of it
     runs), LABEL (CONTROL; a: thread slot or AX_ALL_THREADS, b: label; authority: a
     device of kind AX_DEVICE_SYSTEM with SET_LABEL), PERSONALITY (THREADS; struct ax_personality in
-    the buffer), THREAD (INSPECT; a: slot, b: place; answers a handle to
-that thread with the rights that the process handle has), RELEASE (CONTROL: gives the corpse's
-memory back now).
+    the buffer), THREAD (INSPECT; a: slot, b: place; answers a handle to that thread with the rights
+    that the process handle has), RELEASE (CONTROL: gives the corpse's memory back now). NOT_FOUND:
+    no such thread. STATE: it is not suspended (RESUME), or no corpse (RELEASE). ENDED: the process
+    has ended (all but THREAD and RELEASE).
 
 process_copy(process, address, own address, size, direction)
     Reads (0; AX_RIGHT_INSPECT) or writes (1; AX_RIGHT_CHANGE, also to read-only private pages, as a
@@ -331,7 +332,8 @@ thread_control(thread, enum ax_thread_op, value)
     On AX_HANDLE_NONE (self) or a thread (CONTROL; registers: INSPECT, CHANGE). INTERRUPT, TAKE
     (answers 1 and forgets a pending interrupt; self only), PRIORITY (0 lowest to 63; not above the
     caller's own base priority), AFFINITY (mask of CPUs), GET_REGS, SET_REGS (struct ax_regs in the
-    buffer; STATE while it runs or is inside a call).
+    buffer; STATE while it runs or is inside a call). ENDED: the thread has ended (all but
+    GET_REGS).
 
 resume(frame)
     Loads every register from thread_page.program (0) or .recovery (1), checked, and goes on there.
