@@ -123,14 +123,6 @@ void sched_remove(struct thread *thread) {
         thread->cpu->next = NULL;
 }
 
-void sched_give_way(struct thread *thread) {
-    ASSERT(thread->state == THREAD_RUNNING && thread->cpu == cpu_this());
-    thread->state = THREAD_READY;
-    thread->held = is_held_back(thread);
-    if (!thread->held)
-        enqueue(thread->cpu, thread, true);
-}
-
 void sched_switch_to(struct thread *thread) {
     struct cpu *cpu = cpu_this();
     ASSERT(thread->state == THREAD_BLOCKED);
@@ -179,11 +171,8 @@ void sched_hold(struct thread *thread) {
 }
 
 void sched_release(struct thread *thread) {
-    ASSERT(!is_held_back(thread));
-    if (thread->state != THREAD_READY || !thread->held)
-        return;
-    thread->held = false;
-    place(thread, true);
+    if (thread->state == THREAD_READY && thread->held)
+        sched_ready(thread);
 }
 
 /* ---- A CPU's choice -------------------------------------------------------------------------- */
@@ -197,6 +186,7 @@ void sched_leave(struct cpu *cpu) {
     if (thread == NULL || thread->state == THREAD_RUNNING)
         return;
     struct process *process = thread->process;
+    sched_account(cpu);
     cpu->current = NULL;
     thread->on_cpu = false;
     ASSERT(process->running > 0);
@@ -221,9 +211,8 @@ static struct thread *current_check(struct cpu *cpu) {
         current->slice_left_ns = SLICE_NS;
     if (may_run_on(current, cpu) && !(is_over && has_equals))
         return current;
-    current->state = THREAD_READY;
+    sched_ready(current);
     sched_leave(cpu);
-    place(current, true);
     return NULL;
 }
 

@@ -32,13 +32,11 @@ struct cpu {
     uint64_t locked_ns;   /* when it took the kernel lock */
 };
 
-/* A new or blocked thread can run: queues it where it runs soonest, and tells that CPU. Held if its
- * process is suspended. */
+/* A new or blocked thread can run, or a running one gives way to its equals: queues it where it
+ * runs soonest, and tells that CPU. Held if its process is suspended. */
 void sched_ready(struct thread *thread);
 /* Takes a READY thread out of wherever it waits to run (it ended). */
 void sched_remove(struct thread *thread);
-/* The running thread of this CPU goes on to be READY, behind its equals (yield). */
-void sched_give_way(struct thread *thread);
 /* A direct switch: the blocked thread becomes READY and runs next here, if it may run here and
  * nothing better is ready. */
 void sched_switch_to(struct thread *thread);
@@ -65,7 +63,7 @@ void sched_kick(struct cpu *cpu);
 void sched_kick_idle(void);
 /* When the current thread's slice ends: UINT64_MAX if no equal waits for its CPU. */
 uint64_t sched_slice_end(const struct cpu *cpu);
-/* The current thread was in user mode: counts its time. */
+/* Counts the time that the current thread has had since this was last called, wherever. */
 void sched_account(struct cpu *cpu);
 
 /* ---- Inheritance (priority.c) ---------------------------------------------------------------- */

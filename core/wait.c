@@ -117,7 +117,7 @@ ax_result sys_object_wait_many(struct thread *thread, const uint64_t arguments[5
     ax_result result = wait_check(thread, deadline_ns);
     if (result == AX_ERR_TIMEOUT && set.count == 0) {
         ax_regs_set_result(&thread->user.regs, AX_ERR_TIMEOUT);
-        sched_give_way(thread);
+        sched_ready(thread);
         return RESULT_NONE;
     }
     TRY(result);

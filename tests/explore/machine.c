@@ -5,19 +5,15 @@
  * kernel call of the thread that is in user mode there as well. Any READY thread may be the next to
  * run, on any CPU, as if slices and affinities were set so.
  */
-#include <hal/model/machine.h>
-
 #include "process.h"
 #include "sched.h"
 #include "timer.h"
 #include "world.h"
 
-/* What user mode does next on a CPU, and what is hidden from it until then. */
+/* What user mode does next on a CPU. */
 static struct {
     const struct hal_event *event;
     uint32_t cpu;
-    bool hides;
-    struct model_cpu hidden;
 } next;
 
 bool machine_user(void *context, uint32_t cpu, struct hal_user *user, struct hal_event *event) {
@@ -27,25 +23,13 @@ bool machine_user(void *context, uint32_t cpu, struct hal_user *user, struct hal
         return false;
     *event = *next.event;
     next.event = NULL;
-    if (next.hides) {
-        model->cpus[cpu].kicked = next.hidden.kicked;
-        model->cpus[cpu].deadline_ns = next.hidden.deadline_ns;
-    }
     return true;
 }
 
 void machine_meet(uint32_t cpu, const struct hal_event *event) {
-    struct model_cpu *at = &model->cpus[cpu];
-    MUST(kernel->cpus[cpu].current != NULL && !kernel->cpus[cpu].poll);
     next.event = event;
     next.cpu = cpu;
-    next.hides = model_cpu_is_pending(cpu);
-    if (next.hides) {
-        next.hidden = *at;
-        at->kicked = false;
-        at->deadline_ns = UINT64_MAX;
-    }
-    driver_step(cpu);
+    driver_step_late(cpu);
     MUST(next.event == NULL);
 }
 

@@ -152,6 +152,18 @@ static int choose_busy(void) {
     return -1;
 }
 
+/* Threads that a CPU is to look after may have entered the kernel before they are told. */
+static void enter_late(void) {
+    for (uint32_t id = 0; id < kernel->cpu_count; id++) {
+        const struct cpu *cpu = &kernel->cpus[id];
+        if (by_steps && cpu->current != NULL && cpu->current->state == THREAD_RUNNING &&
+            !cpu->poll && model_cpu_is_pending(id) && random_below(&steps, 2) == 0) {
+            driver_yield_late(cpu->current);
+            driver_check_invariants();
+        }
+    }
+}
+
 /* Nothing is left to do but that CPUs look whom to run: that can wait, and others go on. */
 static bool can_wait(void) {
     for (uint32_t cpu = 0; cpu < kernel->cpu_count; cpu++) {
@@ -221,6 +233,7 @@ ax_result world_call(int thread, enum ax_call number, const uint64_t arguments[5
     else
         driver_fail_machine_after(fail_after - FAILURES_OF_CORE);
     ax_result result = kcall_array(ref.threads[thread].core, number, arguments);
+    enter_late();
     if (result == DRIVER_RESTART)
         world_settle_all();
     else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "driver.h"
 
+#include <hal/model/machine.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -162,16 +163,36 @@ void driver_set_manual(bool manual) {
 
 /* ---- CPUs ------------------------------------------------------------------------------------ */
 
-void driver_step(uint32_t cpu) {
+/* Late: what is pending for the CPU is hidden until its thread has entered the kernel. */
+static void step(uint32_t cpu, bool late) {
     uint32_t before = hal_cpu_id();
     struct hal_event event;
+    struct model_cpu *at = &model->cpus[cpu], hidden = *at;
     model_cpu_set(cpu);
+    if (late) {
+        at->kicked = false;
+        at->deadline_ns = UINT64_MAX;
+    }
     cpu_run(&kernel->cpus[cpu], &event);
+    if (late) {
+        at->kicked = hidden.kicked;
+        at->deadline_ns = hidden.deadline_ns;
+    }
     kernel_lock();
     cpu_handle(&kernel->cpus[cpu], &event);
     cpu_prepare(&kernel->cpus[cpu]);
     kernel_unlock();
     model_cpu_set(before);
+}
+
+void driver_step(uint32_t cpu) {
+    step(cpu, false);
+}
+
+void driver_step_late(uint32_t cpu) {
+    if (kernel->cpus[cpu].current == NULL || kernel->cpus[cpu].poll)
+        driver_fail("CPU %u is not in user mode", cpu);
+    step(cpu, true);
 }
 
 /* The CPU's loop goes on without an event from user mode. */
@@ -282,6 +303,32 @@ static void meet(struct thread *thread, const struct hal_event *event) {
     } while (driver.armed); /* something else came first */
 }
 
+/* The thread stays readable, though it may end, until `unhold`. */
+static void hold(struct thread *thread) {
+    kernel_lock();
+    object_ref(&thread->object);
+    kernel_unlock();
+}
+
+static void unhold(struct thread *thread) {
+    kernel_lock();
+    object_unref(&thread->object);
+    kernel_unlock();
+    auto_settle();
+}
+
+void driver_yield_late(struct thread *thread) {
+    uint64_t result = thread->user.regs.rax;
+    hold(thread);
+    driver_arm(thread->cpu->id, &(struct hal_event){.kind = HAL_EVENT_CALL,
+                                                    .call.number = AX_CALL_OBJECT_WAIT_MANY});
+    driver_step_late(thread->cpu->id);
+    if (driver.armed)
+        driver_fail("an interrupt came first");
+    ax_regs_set_result(&thread->user.regs, (int64_t)result);
+    unhold(thread);
+}
+
 void driver_event(struct thread *thread, const struct hal_event *event) {
     meet(thread, event);
     auto_settle();
@@ -304,20 +351,6 @@ ax_result driver_answer(const struct thread *thread) {
 bool driver_result(const struct thread *thread, ax_result *result) {
     *result = driver_answer(thread);
     return *result != DRIVER_BLOCKED && *result != DRIVER_RESTART;
-}
-
-/* The thread stays readable, though it may end, until `unhold`. */
-static void hold(struct thread *thread) {
-    kernel_lock();
-    object_ref(&thread->object);
-    kernel_unlock();
-}
-
-static void unhold(struct thread *thread) {
-    kernel_lock();
-    object_unref(&thread->object);
-    kernel_unlock();
-    auto_settle();
 }
 
 ax_result kcall_array(struct thread *thread, uint64_t number, const uint64_t arguments[5]) {

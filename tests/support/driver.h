@@ -111,6 +111,12 @@ ax_handle driver_copy(struct process *from, ax_handle handle, struct process *to
 void driver_advance(uint64_t ns);
 /* One step of a CPU's loop: enters user mode or waits, handles the event, prepares. */
 void driver_step(uint32_t cpu);
+/* The same for a CPU in user mode, whose thread enters the kernel before a kick or timer that is
+ * pending there: that comes when it enters the next time. */
+void driver_step_late(uint32_t cpu);
+/* The thread on a CPU gives way to its equals (object_wait_many(0, 0)), in such a step. The
+ * register with its result stays as it was: to the program nothing has happened. */
+void driver_yield_late(struct thread *thread);
 /* Steps CPUs and runs queued work until nothing is pending. */
 void driver_settle(void);
 /* The current thread's slice ends now, though no time has passed. */

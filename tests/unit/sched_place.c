@@ -72,6 +72,26 @@ START_TEST(running_thread_moves_when_its_affinity_changes) {
 }
 END_TEST
 
+/* Also when it gives way before its CPU has been told. */
+START_TEST(thread_that_gives_way_goes_where_it_may) {
+    machine_start_manual(2);
+    struct process *process = driver_process();
+    struct thread *a = driver_thread(process), *b = driver_thread(process);
+    pin(a, 2);
+    pin(b, 2);
+    struct thread *current = runs(a) ? a : b;
+    ck_assert(runs_on(current, 1));
+    kernel_lock();
+    sched_set_affinity(current, 1);
+    kernel_unlock();
+    driver_yield_late(current);
+    ck_assert_uint_eq(current->cpu->id, 0);
+    driver_settle();
+    ck_assert(runs_on(current, 0));
+    machine_stop();
+}
+END_TEST
+
 START_TEST(queued_thread_moves_when_its_affinity_changes) {
     machine_start(2);
     struct process *process = driver_process();
@@ -430,6 +450,7 @@ TCase *sched_place_tests(void) {
     tcase_add_test(tcase, better_thread_takes_the_least_important_cpu);
     tcase_add_test(tcase, affinity_is_kept);
     tcase_add_test(tcase, running_thread_moves_when_its_affinity_changes);
+    tcase_add_test(tcase, thread_that_gives_way_goes_where_it_may);
     tcase_add_test(tcase, queued_thread_moves_when_its_affinity_changes);
     tcase_add_test(tcase, blocked_thread_wakes_within_its_affinity);
     tcase_add_test(tcase, affinity_call_checks_its_mask);

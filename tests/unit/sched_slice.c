@@ -127,6 +127,24 @@ START_TEST(a_long_call_uses_up_its_slice) {
 }
 END_TEST
 
+START_TEST(time_before_a_switch_counts) {
+    machine_start_manual(1);
+    struct thread *low = driver_thread_with(driver_process(), 10, 0);
+    driver_run(low);
+    struct thread *high = driver_thread_with(driver_process(), 20, 0);
+    struct cpu *cpu = &kernel->cpus[0];
+    kernel_lock();
+    cpu_handle(cpu, &(struct hal_event){.kind = HAL_EVENT_KICK});
+    model_time_advance(5000);
+    cpu_prepare(cpu);
+    kernel_unlock();
+    ck_assert(runs(high));
+    ck_assert_uint_eq(low->cpu_ns, 5000);
+    ck_assert_uint_eq(high->cpu_ns, 0);
+    machine_stop();
+}
+END_TEST
+
 START_TEST(deadline_is_first_of_slice_and_timer) {
     machine_start(1);
     struct process *process = driver_process();
@@ -163,6 +181,7 @@ TCase *sched_slice_tests(void) {
     tcase_add_test(tcase, preempted_slice_goes_on);
     tcase_add_test(tcase, time_goes_to_thread_and_process);
     tcase_add_test(tcase, a_long_call_uses_up_its_slice);
+    tcase_add_test(tcase, time_before_a_switch_counts);
     tcase_add_test(tcase, deadline_is_first_of_slice_and_timer);
     tcase_add_test(tcase, deadline_is_set_only_when_it_changes);
     return tcase;

@@ -79,13 +79,7 @@ START_TEST(a_thread_that_gives_way_is_stopped_too) {
     pin(root, 1);
     driver_run(root);
     expect(kcall(root, AX_CALL_PROCESS_CONTROL, handle, AX_PROCESS_SUSPEND), AX_OK);
-    struct hal_event yield = {.kind = HAL_EVENT_CALL, .call.number = AX_CALL_OBJECT_WAIT_MANY};
-    model_cpu_set(1);
-    kernel_lock();
-    cpu_handle(&kernel->cpus[1], &yield); /* it was in the kernel already when the kick came */
-    cpu_prepare(&kernel->cpus[1]);
-    kernel_unlock();
-    model_cpu_set(0);
+    driver_yield_late(thread);
     ck_assert(thread->held && is_suspended(process));
     expect(kcall(root, AX_CALL_PROCESS_CONTROL, handle, AX_PROCESS_RESUME), AX_OK);
     driver_step(1);
