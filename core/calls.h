@@ -15,13 +15,11 @@ AX_CALL_LIST(X)
 /* Makes the thread's kernel call (thread->call_number, thread->arguments), sets its result. */
 void call_dispatch(struct thread *thread);
 
-/* Queued work, or frames that wait for a sync, will give memory back. */
-bool memory_is_coming(void);
-
-/* The same, before something that may need memory; memory_may_come tells what became of it. */
+/* Before something that may need memory: nobody has refused any yet. True: queued work, or frames
+ * that wait for a sync, will give some back. */
 bool memory_try(void);
 
 /* A call, or a fault, of the thread failed with this result: may it be for want of memory that will
  * be there later? Memory was coming before it was tried, or a corpse can be made to give its own.
- */
-bool memory_may_come(const struct thread *thread, ax_result result, bool was_coming);
+ * Each time costs the thread some patience. */
+bool memory_may_come(struct thread *thread, ax_result result, bool was_coming);

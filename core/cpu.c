@@ -137,14 +137,11 @@ static void handle_fault(struct thread *thread, const struct hal_event *event) {
         thread->process->page_faults++;
         ax_result result =
             page_fault(thread->process, event->fault.address, event->fault.access, &fault);
+        if (result == RESULT_RESTART || memory_may_come(thread, result, was_coming))
+            return;
+        thread->patience = MEMORY_PATIENCE; /* for the next */
         if (result >= 0)
-            thread->patience = MEMORY_PATIENCE;
-        if (result >= 0 || result == RESULT_RESTART)
             return;
-        if (thread->patience > 0 && memory_may_come(thread, result, was_coming)) {
-            thread->patience--;
-            return;
-        }
     }
     upcall_fault(thread, fault, event->fault.address, event->fault.access);
 }

@@ -12,25 +12,20 @@ typedef ax_result call_handler(struct thread *thread, const uint64_t arguments[5
 static call_handler *const handlers[AX_CALL_COUNT] = {AX_CALL_LIST(X)};
 #undef X
 
-bool memory_is_coming(void) {
-    return work_is_pending() || kernel->frames.waiting_count != 0;
-}
-
 bool memory_try(void) {
     kernel->refused = NULL;
-    kernel->is_scattered = false;
-    return memory_is_coming();
+    return !list_is_empty(&kernel->work) || kernel->frames.waiting_count != 0;
 }
 
-/* LIMIT is for want of memory only where an account refused: other limits are fixed. That frames
- * are scattered is no reason to take what others keep. */
-bool memory_may_come(const struct thread *thread, ax_result result, bool was_coming) {
-    const struct account *account = kernel->is_scattered ? thread->process->account : NULL;
-    if (result == AX_ERR_LIMIT)
-        account = kernel->refused;
-    if (result != AX_ERR_MEMORY && (result != AX_ERR_LIMIT || account == NULL))
+/* LIMIT is for want of memory only where an account refused: other limits are fixed. */
+bool memory_may_come(struct thread *thread, ax_result result, bool was_coming) {
+    const struct account *refused = kernel->refused;
+    if (thread->patience == 0 ||
+        (result != AX_ERR_MEMORY && (result != AX_ERR_LIMIT || refused == NULL)) ||
+        (!was_coming && !process_reclaim(refused)))
         return false;
-    return was_coming || process_reclaim(account);
+    thread->patience--;
+    return true;
 }
 
 /*
@@ -38,7 +33,7 @@ bool memory_may_come(const struct thread *thread, ax_result result, bool was_com
  * it again, so it waits until all that was on its way has come, and then has one more try.
  */
 static bool call_waits(struct thread *thread, ax_result result, bool was_coming) {
-    if (thread->patience == 0 || !memory_may_come(thread, result, was_coming))
+    if (!memory_may_come(thread, result, was_coming))
         return false;
     thread->waits_for_memory = true;
     thread->progress[0] = 0;
@@ -48,7 +43,7 @@ static bool call_waits(struct thread *thread, ax_result result, bool was_coming)
 
 /* Still waiting for memory; each time some of the work that brings it has been done. */
 static bool call_waits_on(struct thread *thread) {
-    if (thread->waits_for_memory && thread->patience > 0 && memory_is_coming()) {
+    if (thread->waits_for_memory && thread->patience > 0 && memory_try()) {
         thread->patience--;
         return true;
     }

@@ -107,10 +107,8 @@ bool frame_prepare(unsigned order, unsigned *portion) {
 static struct frame *run_take(unsigned order) {
     struct frames *frames = &kernel->frames;
     struct frame *frame = run_find(order);
-    if (frame == NULL) {
-        kernel->is_scattered = order > 0;
+    if (frame == NULL)
         return NULL;
-    }
     unsigned found = frame->order;
     list_remove(&frame->link);
     while (found > order) {
@@ -158,6 +156,7 @@ ax_result frame_alloc(struct account *account, unsigned order, struct frame **fr
     TRY(account_charge(account, size_bytes, 0));
     struct frame *run = run_take(order);
     if (run == NULL) {
+        kernel->refused = order > 0 ? account : NULL;
         account_uncharge(account, size_bytes, 0);
         return AX_ERR_MEMORY;
     }
@@ -200,16 +199,15 @@ bool frame_is_settled(const struct frame *frame) {
     return space_is_synced(frame->recounted);
 }
 
-bool frame_reclaim(void) {
+void frame_reclaim(void) {
     struct frames *frames = &kernel->frames;
-    uint64_t before = frames->waiting_count;
     /* What waits in waiting[1] waits for no change made later, however many there are. */
     if (list_is_empty(&frames->waiting[1])) {
         list_splice(&frames->waiting[1], &frames->waiting[0]);
         frames->waited_for = frames->changes;
     }
     if (!space_is_synced(frames->waited_for))
-        return false;
+        return;
     struct list *node;
     unsigned left = RECLAIM_PORTION;
     while (portion_take(&left) && (node = list_first(&frames->waiting[1])) != NULL) {
@@ -217,5 +215,4 @@ bool frame_reclaim(void) {
         run_free(list_entry(node, struct frame, link), 0);
         frames->waiting_count--;
     }
-    return frames->waiting_count < before;
 }

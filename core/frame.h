@@ -80,9 +80,8 @@ void frame_ref(struct frame *frame);
 /* The last unref uncharges and frees. */
 void frame_unref(struct frame *frame);
 
-/* Moves waiting frames on; called in the loop after syncs, and whenever memory is short. True if
- * some were freed. */
-bool frame_reclaim(void);
+/* Moves waiting frames on; called in the loop after syncs. */
+void frame_reclaim(void);
 
 struct frame *frame_at(uint64_t physical); /* NULL: not RAM of ours */
 uint64_t frame_physical(const struct frame *frame);

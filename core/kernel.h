@@ -29,9 +29,9 @@ struct kernel {
     struct list objects; /* struct object.all: every object there is, oldest first */
     uint64_t next_id;    /* object ids; never reused */
     struct account *root_account;
-    /* Of the call or fault being handled: who refused a charge, or NULL; no run of frames found. */
+    /* Whose corpses alone could help the call or fault being handled: it refused a charge, or free
+     * frames are too scattered for it; NULL: nobody. */
     const struct account *refused;
-    bool is_scattered;
     struct root root;
     uint64_t physical_kernel_page;
     struct tree futexes; /* struct thread.futex_node */

@@ -78,8 +78,7 @@ bool process_end_threads(struct process *process, enum ax_cause cause, unsigned 
 }
 
 void process_thread_left(struct process *process) {
-    if (process->running != 0)
-        return;
+    ASSERT(process->running == 0);
     if (process->suspended != 0 && process->state == PROCESS_OPEN)
         object_signal(&process->object, 0, AX_SIGNAL_SUSPENDED);
     if (process->state == PROCESS_ENDING || root_is_restarting(process))
@@ -167,8 +166,6 @@ bool process_reclaim(const struct account *account) {
     struct process *process = account != NULL ? list_entry(first, struct process, in_account)
                                               : list_entry(first, struct process, in_corpses);
     process->released = true;
-    list_remove(&process->in_corpses);
-    list_remove(&process->in_account);
     object_work(&process->object);
     return true;
 }

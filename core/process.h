@@ -67,7 +67,8 @@ bool process_end_threads(struct process *process, enum ax_cause cause, unsigned 
 /* Its unanswered calls go back to their endpoints, up to *portion; true: all have. */
 bool process_give_back_calls(struct process *process, unsigned *portion);
 
-/* A thread left its CPU: an ENDING or suspended process may have waited for that. */
+/* Its last thread that was on a CPU left it: an ENDING or suspended process may have waited for
+ * that. */
 void process_thread_left(struct process *process);
 
 /* Makes a corpse that this account pays for (NULL: any) give back its memory; false: there is none.

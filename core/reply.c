@@ -321,20 +321,19 @@ ax_result sys_forward(struct thread *thread, const uint64_t arguments[5]) {
     return AX_OK;
 }
 
-static ax_result reply_fault(struct thread *thread, struct reply *reply, uint64_t loan,
-                             uint64_t offset) {
+static ax_result reply_fault(struct reply *reply, uint64_t loan, uint64_t offset) {
     struct thread *caller = reply->caller;
     struct call *call = &caller->call;
     if (loan >= call->loan_count || offset >= call->loans[loan].size_bytes)
         return AX_ERR_ARGUMENT;
+    bool was_coming = memory_try();
     ax_result result = loan_populate(call, (unsigned)loan, offset);
     if (result == AX_OK)
         reply_give_back(reply, false);
     if (result == AX_OK || result == RESULT_RESTART)
         return result;
     /* It is the caller for whom there must be memory, which the dispatcher does not know. */
-    if (memory_may_come(caller, result, memory_is_coming()) &&
-        thread->progress[0]++ < MEMORY_PATIENCE)
+    if (memory_may_come(caller, result, was_coming))
         return RESULT_RESTART;
     call_fail(call, (enum ax_error)result);
     return AX_OK;
@@ -346,7 +345,7 @@ ax_result sys_reply_control(struct thread *thread, const uint64_t arguments[5]) 
         return AX_ERR_ARGUMENT;
     TRY(reply_lookup(thread, arguments[0], &reply));
     if (arguments[1] == AX_REPLY_FAULT)
-        return reply_fault(thread, reply, arguments[2], arguments[3]);
+        return reply_fault(reply, arguments[2], arguments[3]);
     if (reply->server == thread)
         return AX_OK;
     if (reply->server != NULL)

@@ -186,7 +186,7 @@ void root_restart(struct process *process, uint32_t fault, uint64_t address) {
 
 bool root_work(struct process *process, unsigned *portion) {
     struct root *root = &kernel->root;
-    bool was_coming = memory_is_coming();
+    bool was_coming = memory_try();
     if (root->step == ROOT_RUNS)
         return true;
     if (root->step == ROOT_ENDS) {

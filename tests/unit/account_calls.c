@@ -162,6 +162,23 @@ START_TEST(used_limit_is_not_transferred) {
 }
 END_TEST
 
+/* Told once it is exceeded; taken back when more was given, also when that is nothing. */
+START_TEST(a_transfer_takes_back_that_the_limit_was_met) {
+    ax_handle a = account_new(100000, 100), b = account_new(1000, 1);
+    expect(create(a, 100000, 0, 0), AX_ERR_LIMIT);
+    ck_assert_uint_eq(account_of(a)->object.signals, AX_SIGNAL_LIMIT);
+    expect(transfer(a, b, 100, 0), AX_OK);
+    ck_assert_uint_eq(account_of(a)->object.signals, AX_SIGNAL_LIMIT);
+    expect(transfer(b, a, 100000, 0), AX_ERR_LIMIT);
+    ck_assert_uint_eq(account_of(a)->object.signals, AX_SIGNAL_LIMIT);
+    expect(transfer(b, a, 100, 0), AX_OK);
+    ck_assert_uint_eq(account_of(a)->object.signals, 0);
+    expect(create(a, 100000, 0, 0), AX_ERR_LIMIT);
+    expect(transfer(b, a, 0, 0), AX_OK);
+    ck_assert_uint_eq(account_of(a)->object.signals, 0);
+}
+END_TEST
+
 START_TEST(transfers_check_their_handles) {
     ax_handle a = account_new(10000, 10);
     ax_handle weak = weaken(world.one, a, AX_RIGHT_ALL & ~AX_RIGHT_CHARGE);
@@ -189,6 +206,7 @@ TCase *account_calls_tests(void) {
     tcase_add_test(tcase, unused_limit_is_transferred);
     tcase_add_test(tcase, a_transfer_to_itself_changes_nothing);
     tcase_add_test(tcase, used_limit_is_not_transferred);
+    tcase_add_test(tcase, a_transfer_takes_back_that_the_limit_was_met);
     tcase_add_test(tcase, transfers_check_their_handles);
     return tcase;
 }

@@ -256,6 +256,37 @@ START_TEST(patience_ends) {
 }
 END_TEST
 
+/* Nor a page fault. */
+START_TEST(patience_with_faults_ends) {
+    machine_start_manual(1);
+    struct process *process = driver_process();
+    struct thread *thread = driver_thread(process);
+    uint64_t page = driver_map(process, 0, 2, AX_PROT_READ | AX_PROT_WRITE);
+    thread->patience = 1;
+    ck_assert_ptr_nonnull(driver_touch(thread, page + AX_PAGE_SIZE, AX_PROT_WRITE));
+    ck_assert_uint_eq(thread->patience, MEMORY_PATIENCE); /* each fault has its own */
+    for (unsigned i = 0; i < sizeof(busy) / sizeof(busy[0]); i++)
+        busy[i] = driver_process();
+    struct hal_event event = {.kind = HAL_EVENT_FAULT,
+                              .fault = {page, AX_PROT_WRITE, AX_FAULT_UNMAPPED}};
+    unsigned faults = 0;
+    for (; process->state == PROCESS_OPEN; faults++) {
+        ck_assert_uint_le(faults, MEMORY_PATIENCE);
+        keep_busy();
+        driver_fail_after(1);
+        kernel_lock();
+        cpu_handle(&kernel->cpus[0], &event);
+        kernel_unlock();
+        thread->patience -= thread->patience > 10 ? 10 : 0; /* it would take long */
+    }
+    driver_fail_after(0);
+    ck_assert_uint_gt(faults, 100);
+    ck_assert_uint_eq(process->fault, AX_FAULT_MEMORY);
+    driver_settle();
+    machine_stop();
+}
+END_TEST
+
 TCase *dispatch_retry_tests(void) {
     TCase *tcase = tcase_create("dispatch_retry");
     tcase_add_test(tcase, limit_is_answered_when_nothing_comes_back);
@@ -267,5 +298,6 @@ TCase *dispatch_retry_tests(void) {
     tcase_add_test(tcase, memory_error_is_answered_at_the_end);
     tcase_add_test(tcase, own_leavings_are_no_reason);
     tcase_add_test(tcase, patience_ends);
+    tcase_add_test(tcase, patience_with_faults_ends);
     return tcase;
 }

@@ -293,7 +293,6 @@ START_TEST(corpses_of_other_accounts_do_not_give_way_to_a_limit) {
 }
 END_TEST
 
-/* A limit that no memory could lift costs nobody anything. */
 START_TEST(a_corpse_is_found_behind_many_others) {
     for (unsigned i = 0; i < 70; i++)
         end(driver_process_of(kernel->root_account), AX_CAUSE_KILLED);
@@ -307,10 +306,44 @@ START_TEST(a_corpse_is_found_behind_many_others) {
 }
 END_TEST
 
+/* A limit that no memory could lift costs nobody anything. */
 START_TEST(a_fixed_limit_takes_no_corpse) {
     struct process *corpse = corpse_of(world.client_account);
     expect(kcall(world.one, AX_CALL_MEMORY_CREATE, UINT64_C(1) << 37, 0, 0), AX_ERR_LIMIT);
     ck_assert(!corpse->released);
+}
+END_TEST
+
+/* Takes every frame and gives every other one back; or gives the rest back. */
+static void frames_scatter(bool scattered) {
+    static struct frame *taken[1024];
+    static unsigned count;
+    kernel_lock();
+    while (scattered && count < 1024 && frame_alloc(NULL, 0, &taken[count]) == AX_OK)
+        count++;
+    for (unsigned i = 0; i < count; i++) {
+        if (i % 2 == scattered)
+            frame_unref(taken[i]);
+    }
+    count = scattered ? count : 0;
+    kernel_unlock();
+    driver_settle();
+}
+
+/* There is enough, but not in one piece: what others keep is not taken for that, own corpses are.
+ */
+START_TEST(scattered_frames_take_no_corpse_of_others) {
+    struct process *theirs = corpse_of(world.client_account);
+    struct process *own = corpse_of(world.small_account);
+    struct thread *thread = driver_thread(driver_process());
+    struct thread *heir = driver_thread(driver_process_of(world.small_account));
+    frames_scatter(true);
+    ck_assert_uint_gt(kernel->frames.free_count, 100);
+    expect(kcall(thread, AX_CALL_MEMORY_CREATE, 2, AX_MEMORY_CONTIGUOUS), AX_ERR_MEMORY);
+    ck_assert(!theirs->released && !own->released);
+    (void)kcall(heir, AX_CALL_MEMORY_CREATE, 2, AX_MEMORY_CONTIGUOUS);
+    ck_assert(!theirs->released && own->released);
+    frames_scatter(false);
 }
 END_TEST
 
@@ -356,6 +389,7 @@ void process_create_tests(Suite *suite) {
     tcase_add_test(tcase, a_corpse_is_found_behind_many_others);
     tcase_add_test(tcase, a_fixed_limit_takes_no_corpse);
     tcase_add_test(tcase, corpses_of_other_accounts_do_not_give_way_to_a_limit);
+    tcase_add_test(tcase, scattered_frames_take_no_corpse_of_others);
     tcase_add_test(tcase, any_corpse_gives_way_when_the_machine_has_nothing_left);
     tcase_add_test(tcase, who_waits_for_a_process_without_threads_sees_it_go);
 }
