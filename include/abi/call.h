@@ -331,9 +331,9 @@ thread_exit(clear address, code)
 thread_control(thread, enum ax_thread_op, value)
     On AX_HANDLE_NONE (self) or a thread (CONTROL; registers: INSPECT, CHANGE). INTERRUPT, TAKE
     (answers 1 and forgets a pending interrupt; self only), PRIORITY (0 lowest to 63; not above the
-    caller's own base priority), AFFINITY (mask of CPUs), GET_REGS, SET_REGS (struct ax_regs in the
-    buffer; STATE while it runs or is inside a call). ENDED: the thread has ended (all but
-    GET_REGS).
+    caller's own base priority, so one that lowers itself does not come back by itself; the root
+task begins with 63), AFFINITY (mask of CPUs), GET_REGS, SET_REGS (struct ax_regs in the buffer;
+STATE while it runs or is inside a call). ENDED: the thread has ended (all but GET_REGS).
 
 resume(frame)
     Loads every register from thread_page.program (0) or .recovery (1), checked, and goes on there.

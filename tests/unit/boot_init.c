@@ -52,6 +52,7 @@ START_TEST(root_is_handed_everything) {
     }
     ck_assert_ptr_eq(slot_of_root(AX_ROOT_PROCESS).object, &driver_root()->object);
     ck_assert_ptr_eq(slot_of_root(AX_ROOT_THREAD).object, &driver_root_thread()->object);
+    ck_assert_uint_eq(driver_root_thread()->base_priority, AX_PRIORITY_COUNT - 1); /* to give any */
     ck_assert_ptr_eq(slot_of_root(AX_ROOT_ACCOUNT).object, &kernel->root_account->object);
     ck_assert_uint_eq(driver_root()->handles.used, AX_ROOT_HANDLE_COUNT - 1);
     machine_stop();
