@@ -88,6 +88,7 @@ static void enter_user(struct cpu *cpu) {
 
 void cpu_prepare(struct cpu *cpu) {
     cpu->kicked = false;
+    log_show();
     work_run(WORK_PORTION);
     bool more_is_due = due_fire(cpu);
     sync_spaces();

@@ -9,11 +9,35 @@
 
 #define LINE_MAX 256
 
+/* What a serial line takes without much waiting. */
+#define SHOW_BYTES 16
+
 void log_write(const char *text, size_t size_bytes) {
     struct log *log = &kernel->log;
-    hal_console_write(text, size_bytes);
-    for (size_t i = 0; log->size != 0 && i < size_bytes; i++)
+    for (size_t i = 0; i < size_bytes; i++)
         log->bytes[log->written++ & (log->size - 1)] = text[i];
+    if (log->written - log->shown > log->size)
+        log->shown = log->written - log->size; /* the console is too slow for all of it */
+}
+
+void log_show(void) {
+    struct log *log = &kernel->log;
+    char text[SHOW_BYTES];
+    size_t count = 0;
+    if (log->is_shown || log->shown == log->written)
+        return;
+    while (count < SHOW_BYTES && log->shown != log->written)
+        text[count++] = log->bytes[log->shown++ & (log->size - 1)];
+    log->is_shown = true;
+    kernel_unlock();
+    hal_console_write(text, count);
+    kernel_lock();
+    log->is_shown = false;
+}
+
+void core_log_show(void) {
+    while (kernel != NULL && kernel->log.shown != kernel->log.written)
+        hal_console_write(&kernel->log.bytes[kernel->log.shown++ & (kernel->log.size - 1)], 1);
 }
 
 void log_line(const char *pattern, ...) {

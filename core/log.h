@@ -3,6 +3,7 @@
 #pragma once
 
 #include <abi/info.h>
+#include <hal/core.h>
 
 #include "types.h"
 
@@ -10,6 +11,8 @@ struct log {
     char *bytes;
     uint64_t size;    /* a power of two */
     uint64_t written; /* position after the last byte ever written */
+    uint64_t shown;   /* what lies before was given to the console */
+    bool is_shown;    /* a CPU is at it, without the lock */
 };
 
 struct trace {
@@ -19,9 +22,11 @@ struct trace {
     uint64_t mask; /* bit of enum ax_trace: recorded; 0: off */
 };
 
-/* Writes one line, formatted, to the ring and to the machine's console. */
+/* Writes one line, formatted, to the ring; the machine's console gets it later. */
 __attribute__((format(printf, 1, 2))) void log_line(const char *pattern, ...);
 void log_write(const char *text, size_t size_bytes);
+/* Gives a few bytes to the console, unless another CPU does; releases the lock meanwhile. */
+void log_show(void);
 
 void trace_record(enum ax_trace kind, uint64_t a, uint64_t b);
 uint64_t trace_hash(const struct call *call);

@@ -70,8 +70,9 @@ uint32_t object_signals(struct object *object, unsigned *portion);
  */
 void object_work(struct object *object);
 
-/* Works off up to `portion` units of queued work; true if more is left. (work.c) */
-bool work_run(unsigned portion);
+/* Works off up to `portion` units of queued work. (work.c) */
+void work_run(unsigned portion);
+/* There is more, or some of the log is still to be shown. */
 bool work_is_pending(void);
 
 /*

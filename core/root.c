@@ -17,6 +17,7 @@
 
 static _Noreturn void root_halt(const char *text) {
     log_line("root task: %s", text);
+    core_log_show();
     hal_halt(1);
 }
 

@@ -64,7 +64,7 @@ ax_result sys_system_control(struct thread *thread, const uint64_t arguments[5])
     case AX_SYSTEM_TRACE_READ:
         return ring_read(thread, a, trace->entries, sizeof(struct ax_trace_entry), trace->size,
                          trace->written);
-    case AX_SYSTEM_HALT: hal_halt((int)a);
+    case AX_SYSTEM_HALT: core_log_show(); hal_halt((int)a);
     case AX_SYSTEM_ENTROPY: hal_entropy(buffer, a); return AX_OK;
     default: return AX_ERR_ARGUMENT;
     }

@@ -15,7 +15,7 @@ void object_work(struct object *object) {
 }
 
 bool work_is_pending(void) {
-    return !list_is_empty(&kernel->work);
+    return !list_is_empty(&kernel->work) || kernel->log.shown != kernel->log.written;
 }
 
 static bool work_call(struct object *object, unsigned *portion) {
@@ -53,7 +53,7 @@ static void work_step(struct object *object, unsigned *portion) {
         object_unref(object); /* the list's */
 }
 
-bool work_run(unsigned portion) {
+void work_run(unsigned portion) {
     struct list *first;
     while (portion > 0 && (first = list_first(&kernel->work)) != NULL) {
         unsigned before = portion;
@@ -61,5 +61,4 @@ bool work_run(unsigned portion) {
         if (portion == before)
             portion--;
     }
-    return work_is_pending();
 }

@@ -9,6 +9,12 @@
 /* Called once, on CPU 0, when the machine is ready. Never returns. */
 _Noreturn void core_start(void);
 
+/*
+ * Gives the console, by hal_console_write, what it has not got yet of the log. Core calls it before
+ * hal_halt; a machine's assert_failed calls it before it tells of itself, whoever has the lock.
+ */
+void core_log_show(void);
+
 /* Called on each other CPU that hal_cpu_start started. Never returns. */
 _Noreturn void core_cpu_main(void);
 

@@ -251,7 +251,8 @@ void hal_deadline_set(uint64_t deadline_ns);
 uint32_t hal_port_read(uint32_t port, uint32_t width_bytes);
 void hal_port_write(uint32_t port, uint32_t width_bytes, uint32_t value);
 
-/* Writes to the kernel's log console. Any time, without the lock as well; may be slow. */
+/* Writes to the kernel's log console; may be slow. Without the kernel lock, a few bytes at a time
+ * and by one CPU at a time; with it or at any time when the machine is about to end. */
 void hal_console_write(const char *text, size_t size_bytes);
 
 /* Fills a buffer with randomness (seeded runs: reproducible). */

@@ -177,6 +177,7 @@ void machine_step(struct step *step) {
     case STEP_TIME: step_time(); break;
     case STEP_LATE: machine_meet(step->cpu, &late); break;
     }
+    core_log_show(); /* at once: how far it is makes no difference to anybody */
     settle();
     scripts_absorb();
 }

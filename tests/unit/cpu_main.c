@@ -5,6 +5,7 @@ int main(void) {
     Suite *suite = suite_create("cpu");
     suite_add_tcase(suite, cpu_loop_tests());
     suite_add_tcase(suite, cpu_lock_tests());
+    suite_add_tcase(suite, cpu_log_tests());
     suite_add_tcase(suite, cpu_sync_tests());
     suite_add_tcase(suite, cpu_snapshot_tests());
     suite_add_tcase(suite, sched_priority_tests());

@@ -38,6 +38,7 @@ void with_lock(void (*function)(struct thread *thread), struct thread *thread);
 
 TCase *cpu_loop_tests(void);
 TCase *cpu_lock_tests(void);
+TCase *cpu_log_tests(void);
 TCase *cpu_sync_tests(void);
 TCase *cpu_snapshot_tests(void);
 TCase *sched_priority_tests(void);
