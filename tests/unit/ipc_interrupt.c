@@ -184,19 +184,6 @@ START_TEST(a_death_is_told_late) {
 }
 END_TEST
 
-START_TEST(a_death_is_not_told_to_a_successor) {
-    keep();
-    calls(world.one, world.session, 1);
-    takes(world.sam, world.endpoint, 1);
-    end(world.client, AX_CAUSE_KILLED);
-    end(world.server, AX_CAUSE_KILLED);
-    new_server();
-    expect(receive(world.sam, world.endpoint), AX_OK);
-    has_close(world.sam, BADGE);
-    has_nothing(world.sam, world.endpoint);
-}
-END_TEST
-
 /* A server that keeps to what it is told has nothing left of callers that died. */
 START_TEST(dead_callers_leave_nothing_with_a_server) {
     uint32_t before = world.server->handles.used;
@@ -339,7 +326,6 @@ void ipc_interrupt_tests(Suite *suite) {
     tcase_add_test(tcase, the_caller_dies_before_the_server_was_told);
     tcase_add_test(tcase, the_server_of_a_call_is_told_that_its_caller_died);
     tcase_add_test(tcase, a_death_is_told_late);
-    tcase_add_test(tcase, a_death_is_not_told_to_a_successor);
     tcase_add_test(tcase, dead_callers_leave_nothing_with_a_server);
     tcase_add_test(tcase, a_deadline_withdraws_what_was_not_received);
     tcase_add_test(tcase, a_deadline_tells_the_server_of_what_was_received);

@@ -40,9 +40,9 @@ START_TEST(suspends_are_counted) {
 }
 END_TEST
 
-/* The signal comes when the last thread has left its CPU, not before. */
-START_TEST(suspended_is_told_when_it_is_true) {
-    machine_start_manual(2);
+/* The thread of another process, on the second CPU, which does not yet know that it is suspended.
+ */
+static struct thread *suspend_from_afar(ax_handle *handle) {
     struct process *process = driver_process();
     struct thread *thread = driver_thread(process);
     pin(thread, 2);
@@ -50,38 +50,40 @@ START_TEST(suspended_is_told_when_it_is_true) {
     ck_assert(runs_on(thread, 1));
     struct thread *root = driver_root_thread();
     with_lock(thread_interrupt, root);
-    ax_handle handle = driver_process_handle(process);
+    *handle = driver_process_handle(process);
     pin(root, 1);
     kernel->cpus[1].kicked = false;
     driver_run(root);
-    expect(kcall(root, AX_CALL_PROCESS_CONTROL, handle, AX_PROCESS_SUSPEND), AX_OK);
+    expect(kcall(root, AX_CALL_PROCESS_CONTROL, *handle, AX_PROCESS_SUSPEND), AX_OK);
     ck_assert(!is_suspended(process));
     ck_assert(model_cpu_is_pending(1)); /* it was kicked */
+    return thread;
+}
+
+static void resume(ax_handle handle) {
+    expect(kcall(driver_root_thread(), AX_CALL_PROCESS_CONTROL, handle, AX_PROCESS_RESUME), AX_OK);
+}
+
+/* The signal comes when the last thread has left its CPU, not before. */
+START_TEST(suspended_is_told_when_it_is_true) {
+    ax_handle handle;
+    machine_start_manual(2);
+    struct thread *thread = suspend_from_afar(&handle);
     driver_step(1);
-    ck_assert(is_suspended(process));
-    ck_assert(thread->held);
-    expect(kcall(root, AX_CALL_PROCESS_CONTROL, handle, AX_PROCESS_RESUME), AX_OK);
+    ck_assert(thread->held && is_suspended(thread->process));
+    resume(handle);
     machine_stop();
 }
 END_TEST
 
 /* A thread that gives way while the word of its suspension is still on its way to its CPU. */
 START_TEST(a_thread_that_gives_way_is_stopped_too) {
+    ax_handle handle;
     machine_start_manual(2);
-    struct process *process = driver_process();
-    struct thread *thread = driver_thread(process);
-    pin(thread, 2);
-    driver_settle();
-    ck_assert(runs_on(thread, 1));
-    struct thread *root = driver_root_thread();
-    with_lock(thread_interrupt, root);
-    ax_handle handle = driver_process_handle(process);
-    pin(root, 1);
-    driver_run(root);
-    expect(kcall(root, AX_CALL_PROCESS_CONTROL, handle, AX_PROCESS_SUSPEND), AX_OK);
+    struct thread *thread = suspend_from_afar(&handle);
     driver_yield_late(thread);
-    ck_assert(thread->held && is_suspended(process));
-    expect(kcall(root, AX_CALL_PROCESS_CONTROL, handle, AX_PROCESS_RESUME), AX_OK);
+    ck_assert(thread->held && is_suspended(thread->process));
+    resume(handle);
     driver_step(1);
     ck_assert(runs_on(thread, 1));
     machine_stop();
