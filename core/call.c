@@ -240,7 +240,6 @@ static ax_result call_decode(struct thread *thread, uint64_t handle, const struc
 void call_fill(struct call *call, const struct ax_message *message) {
     call->operation = message->operation;
     call->word_count = message->word_count;
-    memset(call->words, 0, sizeof(call->words));
     memcpy(call->words, message->words, message->word_count * sizeof(call->words[0]));
     for (unsigned i = 0; i < message->handle_count; i++) {
         const struct held_handle *held = &call->handles[call->handle_count++];

@@ -180,7 +180,8 @@ void reply_give_back(struct reply *reply, bool died) {
         return;
     struct call *call = &caller->call;
     if (died && call->deaths >= DEATHS_MAX) {
-        const uint64_t *words = call->words;
+        uint64_t words[4] = {0}; /* those beyond its count are of older calls */
+        memcpy(words, call->words, (call->word_count < 4 ? call->word_count : 4) * sizeof(*words));
         log_line("call %llx of process %llu, operation %llx, %u words (%llx %llx %llx %llx ...): "
                  "%u servers died of it",
                  (unsigned long long)call->id.sequence, (unsigned long long)call->id.caller,
