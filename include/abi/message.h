@@ -57,7 +57,7 @@ enum ax_message_kind {
 enum ax_message_flag {
     AX_MESSAGE_REDELIVERED = 1U << 0, /* an instance of the server received it before */
     AX_MESSAGE_INTERRUPTED = 1U << 1, /* an early answer has been asked for already */
-    AX_MESSAGE_RETRIED = 1U << 2,     /* delivered again after reply_fault or a resolved fault */
+    AX_MESSAGE_RETRIED = 1U << 2,     /* delivered again after AX_REPLY_FAULT */
     AX_MESSAGE_CALLER_DEAD = 1U << 3, /* INTERRUPT: nobody waits for the answer; close `reply` */
 };
 
