@@ -53,9 +53,8 @@ static ax_result binding_make(struct endpoint *endpoint, struct object *object, 
     if (endpoint->binding_count == BINDINGS_MAX)
         return AX_ERR_LIMIT;
     TRY(watch_check(object, 1));
-    void *memory;
-    TRY(heap_alloc(account, sizeof(struct binding), &memory));
-    struct binding *binding = memory;
+    struct binding *binding;
+    TRY(heap_alloc(account, sizeof(*binding), &binding));
     watch_start(&binding->watch, object, mask, WATCH_BINDING, binding);
     object->binding = binding;
     binding->endpoint = endpoint;

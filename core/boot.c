@@ -65,6 +65,7 @@ static void rings_make(struct arena *arena) {
     kernel->log.size = log_bytes;
     kernel->trace.entries = arena_take(arena, trace_bytes);
     kernel->trace.size = trace_bytes / sizeof(struct ax_trace_entry);
+    kernel->trace.mask = hal_boot()->trace_mask;
 }
 
 static void cpus_make(struct arena *arena, uint32_t cpu_count) {

@@ -18,9 +18,8 @@ static int call_class(const struct call *call) {
     return call->redelivered || call->retried ? 0 : 1;
 }
 
-static int call_compare(const struct tree_node *a, const struct tree_node *b) {
-    const struct call *x = container_of(a, const struct call, node);
-    const struct call *y = container_of(b, const struct call, node);
+static int call_compare(const void *key, const struct tree_node *node) {
+    const struct call *x = key, *y = container_of(node, const struct call, node);
     if (call_class(x) != call_class(y))
         return call_class(x) - call_class(y);
     if (call_class(x) == 1 && x->priority != y->priority)
@@ -44,8 +43,7 @@ struct call *call_first_fresh(const struct tree *calls) {
 
 static void call_insert(struct call *call) {
     struct endpoint *endpoint = call->session->endpoint;
-    struct tree_node *same = tree_insert(&endpoint->calls, &call->node, call_compare);
-    ASSERT(same == NULL);
+    tree_insert(&endpoint->calls, &call->node, call, call_compare);
     list_append(&call->session->queued, &call->in_session);
     call->state = CALL_QUEUED;
     endpoint->queued_count++;
@@ -224,7 +222,7 @@ static ax_result call_decode(struct thread *thread, uint64_t handle, const struc
         (ipc->options | ipc->place) != 0)
         return AX_ERR_ARGUMENT;
     TRY(message_check(&ipc->message));
-    if (thread_is_interrupted(thread))
+    if (thread->interrupted)
         return AX_ERR_INTERRUPTED;
     if (session_is_over(*session))
         return AX_ERR_PEER_CLOSED;

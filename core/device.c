@@ -150,12 +150,11 @@ ax_result sys_device_reset(struct thread *thread, const uint64_t arguments[5]) {
         thread->progress[1] = 1;
     }
     for (unsigned i = 0; i < WORK_PORTION; i++) {
-        struct list *first = list_first(&device->quarantine);
-        if (first == NULL || thread->progress[0] == 0)
+        struct list *first = thread->progress[0] != 0 ? list_take(&device->quarantine) : NULL;
+        if (first == NULL)
             return AX_OK;
         struct memory *memory = list_entry(first, struct memory, quarantine);
         uint64_t pages = memory->page_count;
-        list_remove(first);
         device->quarantined_pages -= pages;
         thread->progress[0] -= pages < thread->progress[0] ? pages : thread->progress[0];
         object_work(&memory->object);

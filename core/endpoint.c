@@ -144,11 +144,10 @@ static bool receive_interrupt(struct thread *thread) {
 }
 
 static bool receive_close(struct endpoint *endpoint, struct thread *thread) {
-    struct list *first = list_first(&endpoint->closed);
+    struct list *first = list_take(&endpoint->closed);
     if (first == NULL)
         return false;
     struct session *session = list_entry(first, struct session, in_closed);
-    list_remove(&session->in_closed);
     session->state = SESSION_ANNOUNCED;
     receive_notice(thread, AX_MESSAGE_CLOSE, session->badge);
     return true;
@@ -249,7 +248,7 @@ static ax_result receive(struct thread *thread, struct endpoint *endpoint, uint6
     if (thread->serving != NULL)
         reply_park(thread);
     endpoint_join(endpoint, thread);
-    if (thread_is_interrupted(thread))
+    if (thread->interrupted)
         result = AX_ERR_INTERRUPTED;
     else if (!endpoint_receive(endpoint, thread))
         result = deadline_ns <= hal_time_ns() ? (ax_result)AX_ERR_TIMEOUT

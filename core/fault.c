@@ -3,6 +3,7 @@
 #include <base/align.h>
 #include <base/memory.h>
 
+#include "account.h"
 #include "kernel.h"
 #include "memory.h"
 #include "process.h"
@@ -14,6 +15,7 @@ struct page {
     uint64_t index; /* in region->memory */
     struct frame *frame;
     bool is_own; /* the frame is the overlay's */
+    bool is_new; /* there was none before page_make */
 };
 
 static void page_look(struct page *page, struct region *region, uint64_t address) {
@@ -72,12 +74,13 @@ static ax_result page_make(struct page *page, bool write) {
         frame_unref(fresh);
         return result;
     }
+    page->is_new = page->frame == NULL;
     page->frame = fresh;
     page->is_own = !is_shared;
     return AX_OK;
 }
 
-/* page_resolve, with all about the page. */
+/* page_resolve, with all about the page. ADDRESS: *fault tells why. */
 static ax_result page_find(struct process *process, uint64_t address, uint32_t access, bool force,
                            struct page *page, uint32_t *fault) {
     struct region *region = space_find(process, address);
@@ -109,15 +112,50 @@ static ax_result page_find(struct process *process, uint64_t address, uint32_t a
 }
 
 ax_result page_resolve(struct process *process, uint64_t address, uint32_t access, bool force,
-                       struct frame **frame, uint32_t *fault) {
+                       struct frame **frame) {
     struct page page;
-    TRY(page_find(process, address, access, force, &page, fault));
-    if (page.frame == NULL) { /* device registers */
-        *fault = AX_FAULT_PROTECTION;
-        return AX_ERR_ADDRESS;
-    }
+    uint32_t fault;
+    TRY(page_find(process, address, access, force, &page, &fault));
     *frame = page.frame;
-    return AX_OK;
+    return page.frame != NULL ? AX_OK : AX_ERR_ADDRESS; /* NULL: device registers */
+}
+
+/* ---- Pages ahead ----------------------------------------------------------------------------- */
+
+/* So much that nobody will miss a page that was made in vain. */
+static bool memory_is_plenty(const struct account *account) {
+    const struct frames *frames = &kernel->frames;
+    return account->used_bytes < account->limit_bytes / 2 &&
+           frames->free_count > frames->total_count / 4;
+}
+
+/*
+ * A program that goes through fresh memory would fault at each of its pages. So after one that was
+ * just made, as many absent ones are made as are present in a row before it: who uses few gets few
+ * in vain. Only in the same leaf, so that nothing but frames is taken, and only of plenty; a
+ * failure is no matter. Not in a private view of a memory object, for a page of its own would hide
+ * what the object gets there later. Answers the end of what was made.
+ */
+static uint64_t pages_ahead(const struct page *made) {
+    struct region *region = made->region;
+    uint64_t before = made->address, after = before + AX_PAGE_SIZE;
+    uint64_t slot = region->is_private ? made->address / AX_PAGE_SIZE : made->index;
+    uint64_t leaf_end = after + (MEMORY_LEAF_PAGES - 1 - slot % MEMORY_LEAF_PAGES) * AX_PAGE_SIZE;
+    uint64_t end = leaf_end < region_end(region) ? leaf_end : region_end(region);
+    if (!made->is_new || (region->is_private && region->memory != NULL))
+        return after;
+    for (; before > region->start && after < end; after += AX_PAGE_SIZE) {
+        struct page page;
+        before -= AX_PAGE_SIZE;
+        page_look(&page, region, before);
+        if (page.frame == NULL)
+            break;
+        page_look(&page, region, after);
+        if (page.frame != NULL || page_is_beyond(&page) ||
+            !memory_is_plenty(region->process->account) || page_make(&page, false) != AX_OK)
+            break;
+    }
+    return after;
 }
 
 /* ---- Mapping --------------------------------------------------------------------------------- */
@@ -129,12 +167,6 @@ struct run {
     size_t page_count;
     uint32_t prot;
 };
-
-static ax_result run_map(struct process *process, const struct run *run) {
-    if (run->page_count == 0)
-        return AX_OK;
-    return space_show(process, run->address, run->physical, run->page_count, run->prot);
-}
 
 /* What a page of the region looks like to the machine; false: it is not present. */
 static bool page_translate(const struct page *page, uint64_t *physical, uint32_t *prot) {
@@ -158,7 +190,8 @@ static bool page_translate(const struct page *page, uint64_t *physical, uint32_t
 /* Maps what is present of the region in [first, end), in runs. Errors: LIMIT, MEMORY (for tables).
  */
 static ax_result region_show(struct region *region, uint64_t first, uint64_t end) {
-    if (!region->process->space.created)
+    struct process *process = region->process;
+    if (!process->space.created)
         return AX_OK;
     first = first > region->start ? first : region->start;
     end = end < region_end(region) ? end : region_end(region);
@@ -176,17 +209,18 @@ static ax_result region_show(struct region *region, uint64_t first, uint64_t end
             run.page_count++;
             continue;
         }
-        TRY(run_map(region->process, &run));
+        TRY(space_show(process, run.address, run.physical, run.page_count, run.prot));
         run = (struct run){at, physical, 1, prot};
     }
-    return run_map(region->process, &run);
+    return space_show(process, run.address, run.physical, run.page_count, run.prot);
 }
 
 ax_result page_fault(struct process *process, uint64_t address, uint32_t access, uint32_t *fault) {
     struct page page;
     TRY(page_find(process, address, access, false, &page, fault));
     uint64_t first = align_down(address, FAULT_WINDOW * AX_PAGE_SIZE);
-    ax_result result = region_show(page.region, first, first + FAULT_WINDOW * AX_PAGE_SIZE);
+    uint64_t end = first + FAULT_WINDOW * AX_PAGE_SIZE, ahead = pages_ahead(&page);
+    ax_result result = region_show(page.region, first, ahead > end ? ahead : end);
     if (result != AX_OK)
         result = region_show(page.region, page.address, page.address + AX_PAGE_SIZE);
     if (result != AX_OK)

@@ -210,8 +210,7 @@ void frame_reclaim(void) {
         return;
     struct list *node;
     unsigned left = RECLAIM_PORTION;
-    while (portion_take(&left) && (node = list_first(&frames->waiting[1])) != NULL) {
-        list_remove(node);
+    while (portion_take(&left) && (node = list_take(&frames->waiting[1])) != NULL) {
         run_free(list_entry(node, struct frame, link), 0);
         frames->waiting_count--;
     }

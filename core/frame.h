@@ -26,6 +26,7 @@ enum frame_state {
 struct frame {
     union {
         struct list link;   /* FREE: of its order; WAITING; SLAB: those with a free cell */
+        struct frame *next; /* in struct space.pages */
         uint64_t recounted; /* USED: the change after the last one when it was shared
                                with one more, or became exclusive */
     };
@@ -34,7 +35,7 @@ struct frame {
         void *free_cell;         /* SLAB */
     };
     uint32_t refs; /* SLAB: cells in use; FREE, INSIDE: 1 if its memory is known to be zero */
-    uint16_t pins;
+    uint16_t pins; /* in struct space.pages: the slot */
     uint8_t order; /* FREE: of the run; SLAB: of a cell, in bytes */
     uint8_t state;
 };

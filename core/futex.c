@@ -13,17 +13,13 @@ static struct thread *waiter_of(const struct tree_node *node) {
     return container_of(node, struct thread, futex_node);
 }
 
-static int waiter_compare_key(const void *key, const struct tree_node *node) {
+static int waiter_compare(const void *key, const struct tree_node *node) {
     const struct futex_key *a = key, *b = &waiter_of(node)->futex_key;
     if (a->object != b->object)
         return a->object < b->object ? -1 : 1;
     if (a->offset != b->offset)
         return a->offset < b->offset ? -1 : 1;
     return (a->sequence > b->sequence) - (a->sequence < b->sequence);
-}
-
-static int waiter_compare(const struct tree_node *a, const struct tree_node *b) {
-    return waiter_compare_key(&waiter_of(a)->futex_key, b);
 }
 
 static bool key_is_equal(const struct futex_key *a, const struct futex_key *b) {
@@ -34,13 +30,12 @@ static bool key_is_equal(const struct futex_key *a, const struct futex_key *b) {
 static void waiter_insert(struct thread *thread, const struct futex_key *key) {
     thread->futex_key = *key;
     thread->futex_key.sequence = ++kernel->futex_sequence;
-    struct tree_node *taken = tree_insert(&kernel->futexes, &thread->futex_node, waiter_compare);
-    ASSERT(taken == NULL);
+    tree_insert(&kernel->futexes, &thread->futex_node, &thread->futex_key, waiter_compare);
 }
 
 /* The first waiter of the key at or after its sequence number, or NULL. */
 static struct thread *waiter_next(const struct futex_key *key) {
-    const struct tree_node *node = tree_lower_bound(&kernel->futexes, key, waiter_compare_key);
+    const struct tree_node *node = tree_lower_bound(&kernel->futexes, key, waiter_compare);
     struct thread *thread = node != NULL ? waiter_of(node) : NULL;
     return thread != NULL && key_is_equal(&thread->futex_key, key) ? thread : NULL;
 }
@@ -94,8 +89,7 @@ static ax_result futex_key(struct process *process, uint64_t address, struct fut
 static ax_result futex_word(struct process *process, uint64_t address, uint32_t access,
                             uint32_t **word) {
     struct frame *frame;
-    uint32_t fault;
-    TRY(page_resolve(process, address, access, false, &frame, &fault));
+    TRY(page_resolve(process, address, access, false, &frame));
     uint32_t *words = frame_window(frame);
     *word = &words[address % AX_PAGE_SIZE / sizeof(*words)];
     return AX_OK;

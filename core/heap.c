@@ -85,13 +85,9 @@ static void cell_free(size_t cell_bytes, struct frame *slab, struct cell *cell) 
     }
 }
 
-static unsigned run_order(size_t run_bytes) {
-    return bits_highest(run_bytes / AX_PAGE_SIZE);
-}
-
 static ax_result run_alloc(size_t run_bytes, void **memory) {
     struct frame *run;
-    TRY(frame_alloc(NULL, run_order(run_bytes), &run));
+    TRY(frame_alloc(NULL, bits_highest(run_bytes / AX_PAGE_SIZE), &run));
     *memory = frame_window(run);
     return AX_OK;
 }

@@ -49,8 +49,6 @@ static enum ax_thread_state info_state(const struct thread *thread) {
 
 /* The id of what a blocked thread waits for: of several objects the first; 0: time, or nothing. */
 static uint64_t info_waits_for(const struct thread *thread) {
-    if (thread->state != THREAD_BLOCKED)
-        return 0;
     const struct object *object = thread->watch.object;
     switch ((enum block_kind)thread->block) {
     case BLOCK_WAIT:

@@ -65,16 +65,15 @@ static void fast_deliver(struct call *call, struct thread *server) {
 }
 
 bool ipc_fast_call(struct thread *thread, ax_handle handle, ax_result *result) {
-    struct object *object;
+    struct session *session;
     struct ax_message message;
     const struct ax_ipc *ipc = &thread->page->ipc;
     memcpy(&message, &ipc->message, offsetof(struct ax_message, handles));
     if (message.word_count > FAST_WORDS || message.handle_count != 0 || message.loan_count != 0 ||
         ipc->deadline_ns != AX_TIME_NEVER || ipc->accept != 0 || (ipc->options | ipc->place) != 0 ||
         ipc->id_process != AX_HANDLE_NONE || ipc->id_sequence != 0 || thread->interrupted ||
-        handle_lookup(thread->process, handle, AX_TYPE_SESSION, AX_RIGHT_CALL, &object) != AX_OK)
+        handle_get(thread, handle, AX_TYPE_SESSION, AX_RIGHT_CALL, &session) != AX_OK)
         return false;
-    struct session *session = (struct session *)object;
     struct endpoint *endpoint = session->endpoint;
     struct list *first = list_first(&endpoint->receivers);
     if (session_is_over(session) || thread->process->state != PROCESS_OPEN || first == NULL)
@@ -97,7 +96,8 @@ bool ipc_fast_call(struct thread *thread, ax_handle handle, ax_result *result) {
 
 bool ipc_fast_reply_receive(struct thread *thread, ax_handle handle, ax_handle from,
                             ax_result *result) {
-    struct object *object, *source;
+    struct reply *reply;
+    struct endpoint *endpoint;
     struct ax_message message;
     const struct ax_ipc *ipc = &thread->page->ipc;
     uint32_t accept = *(const volatile uint32_t *)&ipc->accept;
@@ -106,12 +106,10 @@ bool ipc_fast_reply_receive(struct thread *thread, ax_handle handle, ax_handle f
         ipc->change_count != 0 || (ipc->options | ipc->place) != 0 ||
         ipc->receive_deadline_ns != AX_TIME_NEVER || accept > AX_MESSAGE_HANDLES ||
         ipc->buffer_bytes != 0 || thread->interrupted ||
-        handle_lookup(thread->process, handle, AX_TYPE_REPLY, 0, &object) != AX_OK ||
-        handle_lookup(thread->process, from, AX_TYPE_ENDPOINT, AX_RIGHT_RECEIVE, &source) != AX_OK)
+        handle_get(thread, handle, AX_TYPE_REPLY, 0, &reply) != AX_OK ||
+        handle_get(thread, from, AX_TYPE_ENDPOINT, AX_RIGHT_RECEIVE, &endpoint) != AX_OK)
         return false;
-    struct reply *reply = (struct reply *)object;
     struct thread *caller = reply->caller;
-    struct endpoint *endpoint = (struct endpoint *)source;
     if (caller == NULL || reply->server != thread || reply->map_count != 0 ||
         thread->endpoint != endpoint || caller->call.session->endpoint != endpoint)
         return false;

@@ -86,8 +86,8 @@ ax_result loan_answer(struct call *call, struct process *server, uint64_t addres
         return AX_ERR_ARGUMENT;
     if ((call->loan_access[1] & AX_LOAN_WRITE) == 0)
         return AX_ERR_RIGHTS;
-    unsigned portion = WORK_PORTION;
     for (uint64_t done = 0; done < size;) {
+        unsigned portion = WORK_PORTION; /* more than all of it takes */
         int side;
         ax_result copied = user_copy(call_thread(call)->process, call->loans[1].address + done,
                                      server, address + done, size - done, false, &portion, &side);
@@ -99,13 +99,10 @@ ax_result loan_answer(struct call *call, struct process *server, uint64_t addres
 }
 
 ax_result loan_populate(struct call *call, unsigned loan, uint64_t offset) {
-    if (loan >= call->loan_count || offset >= call->loans[loan].size_bytes)
-        return AX_ERR_ADDRESS;
     uint32_t access = call->loan_access[loan] & AX_LOAN_WRITE ? AX_PROT_WRITE : AX_PROT_READ;
     struct frame *frame;
-    uint32_t fault;
     return page_resolve(call_thread(call)->process, call->loans[loan].address + offset, access,
-                        false, &frame, &fault);
+                        false, &frame);
 }
 
 /* ---- Mapped loans ---------------------------------------------------------------------------- */
@@ -116,12 +113,10 @@ ax_result loan_populate(struct call *call, unsigned loan, uint64_t offset) {
  * lender writes is seen: a pinned frame has no other owner.
  */
 static ax_result lent_frame(const struct lent *lent, uint64_t address, struct frame **frame) {
-    bool write = lent->access & AX_LOAN_WRITE;
-    uint32_t fault;
-    ax_result result = page_resolve(lent->lender, address, write ? AX_PROT_WRITE : AX_PROT_READ,
-                                    false, frame, &fault);
+    uint32_t access = (lent->access & AX_LOAN_WRITE) != 0 ? AX_PROT_WRITE : AX_PROT_READ;
+    ax_result result = page_resolve(lent->lender, address, access, false, frame);
     if (result == AX_OK && space_find(lent->lender, address)->is_private)
-        result = page_resolve(lent->lender, address, AX_PROT_WRITE, true, frame, &fault);
+        result = page_resolve(lent->lender, address, AX_PROT_WRITE, true, frame);
     if (result != AX_OK)
         return lent_error(result);
     return (*frame)->pins == UINT16_MAX ? AX_ERR_LIMIT : AX_OK;

@@ -14,8 +14,8 @@ uint32_t loan_inline(struct call *call, struct thread *receiver);
 MUST_USE ax_result loan_answer(struct call *call, struct process *server, uint64_t address,
                                uint32_t size);
 
-/* Makes the page at the loan's offset present on the caller's behalf. Errors: ADDRESS (it is no
- * good), MEMORY, LIMIT, ABSENT (it takes a pager). */
+/* Makes the page at the offset, which lies in the loan, present on the caller's behalf. Errors:
+ * ADDRESS (it is no good), MEMORY, LIMIT, ABSENT (it takes a pager). */
 MUST_USE ax_result loan_populate(struct call *call, unsigned loan, uint64_t offset);
 
 /* Takes the frames of a mapped loan out of its memory. */

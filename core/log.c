@@ -55,7 +55,8 @@ void log_line(const char *pattern, ...) {
 void trace_record(enum ax_trace kind, uint64_t a, uint64_t b) {
     struct trace *trace = &kernel->trace;
     const struct cpu *cpu = cpu_this();
-    trace->entries[trace->written++ & (trace->size - 1)] = (struct ax_trace_entry){
+    struct ax_trace_entry *entry = &trace->entries[trace->written++ & (trace->size - 1)];
+    *entry = (struct ax_trace_entry){
         .time_ns = hal_time_ns(),
         .kind = (uint16_t)kind,
         .cpu = (uint16_t)cpu->id,
@@ -63,6 +64,7 @@ void trace_record(enum ax_trace kind, uint64_t a, uint64_t b) {
         .a = a,
         .b = b,
     };
+    hal_trace(entry);
 }
 
 uint64_t trace_hash_message(const struct ax_message *message) {

@@ -11,18 +11,14 @@ static struct memory_leaf *leaf_of(const struct tree_node *node) {
     return container_of(node, struct memory_leaf, node);
 }
 
-static int leaf_compare_number(const void *key, const struct tree_node *node) {
+static int leaf_compare(const void *key, const struct tree_node *node) {
     uint64_t number = *(const uint64_t *)key, other = leaf_of(node)->number;
     return (number > other) - (number < other);
 }
 
-static int leaf_compare(const struct tree_node *a, const struct tree_node *b) {
-    return leaf_compare_number(&leaf_of(a)->number, b);
-}
-
 static struct memory_leaf *leaf_find(const struct memory *memory, uint64_t page) {
     uint64_t number = page / MEMORY_LEAF_PAGES;
-    struct tree_node *node = tree_find(&memory->leaves, &number, leaf_compare_number);
+    struct tree_node *node = tree_find(&memory->leaves, &number, leaf_compare);
     return node != NULL ? leaf_of(node) : NULL;
 }
 
@@ -43,7 +39,7 @@ struct frame *memory_find(const struct memory *memory, uint64_t page) {
 
 uint64_t memory_next(const struct memory *memory, uint64_t page) {
     uint64_t number = page / MEMORY_LEAF_PAGES;
-    const struct tree_node *node = tree_lower_bound(&memory->leaves, &number, leaf_compare_number);
+    const struct tree_node *node = tree_lower_bound(&memory->leaves, &number, leaf_compare);
     /* No leaf is empty: this looks at two at most. */
     for (; node != NULL; node = tree_next(node)) {
         uint64_t first = leaf_of(node)->number * MEMORY_LEAF_PAGES;
@@ -61,8 +57,7 @@ ax_result memory_insert(struct memory *memory, uint64_t page, struct frame *fram
     if (leaf == NULL) {
         TRY(heap_alloc(memory->object.account, sizeof(*leaf), &leaf));
         leaf->number = page / MEMORY_LEAF_PAGES;
-        struct tree_node *taken = tree_insert(&memory->leaves, &leaf->node, leaf_compare);
-        ASSERT(taken == NULL);
+        tree_insert(&memory->leaves, &leaf->node, &leaf->number, leaf_compare);
     }
     ASSERT(leaf->frames[page % MEMORY_LEAF_PAGES] == NULL);
     leaf->frames[page % MEMORY_LEAF_PAGES] = frame;

@@ -8,9 +8,8 @@
 #include "queue.h"
 
 ax_result object_make(enum ax_type type, struct account *account, size_t size_bytes, void *made) {
-    void *memory;
-    TRY(heap_alloc(account, size_bytes, &memory));
-    struct object *object = memory;
+    struct object *object;
+    TRY(heap_alloc(account, size_bytes, &object));
     object->type = (uint8_t)type;
     object->refs = 1;
     object->id = ++kernel->next_id;
@@ -19,7 +18,8 @@ ax_result object_make(enum ax_type type, struct account *account, size_t size_by
     list_init(&object->work);
     list_init(&object->all);
     list_append(&kernel->objects, &object->all);
-    memcpy(made, &memory, sizeof(memory)); /* whatever kind of pointer it is */
+    /* Whatever kind of pointer it is. NOLINTNEXTLINE(bugprone-sizeof-expression) */
+    memcpy(made, &object, sizeof(object));
     return AX_OK;
 }
 

@@ -91,8 +91,8 @@ bool process_give_back_calls(struct process *process, unsigned *portion) {
         struct reply *reply = container_of(first, struct reply, in_holder);
         if (!portion_take(portion))
             return false;
-        if (reply->map_count > 0)
-            *portion = 0; /* its pages are more than enough */
+        if (reply->map_count > 0 || (reply->caller != NULL && reply->caller->call.loan_count > 0))
+            *portion = 0; /* its pages, or those that come with it to who waits, are enough */
         reply_give_back(reply, true);
     }
     return true;
@@ -140,11 +140,10 @@ bool process_work(struct process *process, unsigned *portion) {
         return true;
     /* Nobody ended it: it never had a handle or a thread (a clone that failed, an empty process).
      */
-    if (process->state == PROCESS_OPEN) {
-        if (!handle_table_clear(process, portion) || !space_clear(process, portion) ||
-            !space_destroy(process, portion))
-            return false;
-    }
+    if (process->state == PROCESS_OPEN &&
+        (!handle_table_clear(process, portion) || !space_clear(process, portion) ||
+         !space_destroy(process, portion)))
+        return false;
     struct account *account = process->account;
     kernel->counters.processes--;
     object_free(&process->object, sizeof(*process));

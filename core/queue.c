@@ -20,14 +20,10 @@ ax_result queue_make(struct account *account, struct object **made) {
 
 /* ---- Members --------------------------------------------------------------------------------- */
 
-static int member_compare_key(const void *wanted, const struct tree_node *node) {
+static int member_compare(const void *wanted, const struct tree_node *node) {
     uint64_t key = *(const uint64_t *)wanted;
     const struct member *member = container_of(node, const struct member, node);
     return key < member->key ? -1 : key > member->key;
-}
-
-static int member_compare(const struct tree_node *a, const struct tree_node *b) {
-    return member_compare_key(&container_of(a, const struct member, node)->key, b);
 }
 
 static void member_set_ready(struct member *member) {
@@ -69,7 +65,7 @@ static uint32_t member_signals(const struct member *member, unsigned *portion) {
 
 /* One whose object is out of reach is as good as gone. */
 static struct member *member_find(struct queue *queue, uint64_t key) {
-    struct tree_node *node = tree_find(&queue->members, &key, member_compare_key);
+    struct tree_node *node = tree_find(&queue->members, &key, member_compare);
     if (node == NULL)
         return NULL;
     struct member *member = container_of(node, struct member, node);
@@ -251,9 +247,8 @@ static ax_result queue_add(struct queue *queue, struct object *object,
     if (is_queue)
         TRY(queue_check_nesting(queue, (struct queue *)object));
     TRY(watch_check(object, 1));
-    void *memory;
-    TRY(heap_alloc(queue->object.account, sizeof(struct member), &memory));
-    struct member *member = memory;
+    struct member *member;
+    TRY(heap_alloc(queue->object.account, sizeof(*member), &member));
     member->watch.exclusive = exclusive;
     watch_start(&member->watch, object, request->mask, WATCH_QUEUE, member);
     member->queue = queue;
@@ -264,8 +259,7 @@ static ax_result queue_add(struct queue *queue, struct object *object,
     list_init(&member->nested);
     if (is_queue)
         list_append(&queue->nested, &member->nested);
-    struct tree_node *same = tree_insert(&queue->members, &member->node, member_compare);
-    ASSERT(same == NULL);
+    tree_insert(&queue->members, &member->node, &member->key, member_compare);
     queue->member_count++;
     member_begin(member);
     return AX_OK;

@@ -70,9 +70,8 @@ static void message_from_call(struct call *call, struct ax_message *message) {
     message->badge = call->session->badge;
 }
 
-static int reply_compare(const struct tree_node *a, const struct tree_node *b) {
-    const struct reply *x = container_of(a, const struct reply, in_holder);
-    const struct reply *y = container_of(b, const struct reply, in_holder);
+static int reply_compare(const void *key, const struct tree_node *node) {
+    const struct reply *x = key, *y = container_of(node, const struct reply, in_holder);
     if (x->endpoint_id != y->endpoint_id)
         return x->endpoint_id < y->endpoint_id ? -1 : 1;
     return x->order < y->order ? -1 : x->order > y->order;
@@ -83,8 +82,7 @@ void reply_enter(struct reply *reply, struct process *holder) {
     reply->holder = holder;
     reply->endpoint_id = call->session->endpoint->object.id;
     reply->order = call->order;
-    struct tree_node *same = tree_insert(&holder->received, &reply->in_holder, reply_compare);
-    ASSERT(same == NULL);
+    tree_insert(&holder->received, &reply->in_holder, reply, reply_compare);
 }
 
 /* The call is this process's from now on, and this thread serves it. */

@@ -52,10 +52,9 @@ static bool image_is_valid(const struct ax_root_image *image, uint64_t image_byt
 
 static ax_result root_map(struct process *process, uint64_t start, uint64_t size_bytes,
                           uint32_t prot) {
-    uint64_t page_count = align_up(size_bytes, AX_PAGE_SIZE) / AX_PAGE_SIZE;
     struct region wanted = {.process = process,
                             .start = start,
-                            .page_count = page_count,
+                            .page_count = align_up(size_bytes, AX_PAGE_SIZE) / AX_PAGE_SIZE,
                             .prot = prot,
                             .allowed = prot,
                             .is_private = true};
@@ -79,9 +78,8 @@ static ax_result image_map(struct process *process) {
 static ax_result page_load(struct process *process, const struct ax_root_segment *segment,
                            uint64_t page) {
     struct frame *frame;
-    uint32_t fault;
     uint64_t start = page * AX_PAGE_SIZE;
-    TRY(page_resolve(process, segment->address + start, AX_PROT_WRITE, true, &frame, &fault));
+    TRY(page_resolve(process, segment->address + start, AX_PROT_WRITE, true, &frame));
     uint64_t left = segment->file_bytes - start;
     ASSERT(start < segment->file_bytes && left <= kernel->root.image_bytes - start);
     memcpy(frame_window(frame), (const char *)kernel->root.image + segment->offset + start,

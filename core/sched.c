@@ -126,7 +126,9 @@ void sched_remove(struct thread *thread) {
 void sched_switch_to(struct thread *thread) {
     struct cpu *cpu = cpu_this();
     ASSERT(thread->state == THREAD_BLOCKED);
-    if (thread->on_cpu || !may_run_on(thread, cpu) || is_held_back(thread) || cpu->next != NULL) {
+    /* One whose slice is over waits behind its equals, or calls to and fro would pass them all. */
+    if (thread->on_cpu || thread->slice_left_ns == 0 || !may_run_on(thread, cpu) ||
+        is_held_back(thread) || cpu->next != NULL) {
         sched_ready(thread);
         return;
     }

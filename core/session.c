@@ -6,22 +6,18 @@
 #include "process.h"
 #include "thread.h"
 
-static int session_compare_badge(const void *key, const struct tree_node *node) {
+static int session_compare(const void *key, const struct tree_node *node) {
     uint64_t badge = *(const uint64_t *)key;
     const struct session *session = container_of(node, const struct session, node);
     return badge < session->badge ? -1 : badge > session->badge;
 }
 
-static int session_compare(const struct tree_node *a, const struct tree_node *b) {
-    return session_compare_badge(&container_of(a, const struct session, node)->badge, b);
-}
-
 struct tree_node *session_lower_bound(const struct endpoint *endpoint, uint64_t badge) {
-    return tree_lower_bound(&endpoint->sessions, &badge, session_compare_badge);
+    return tree_lower_bound(&endpoint->sessions, &badge, session_compare);
 }
 
 struct session *session_find(const struct endpoint *endpoint, uint64_t badge) {
-    struct tree_node *node = tree_find(&endpoint->sessions, &badge, session_compare_badge);
+    struct tree_node *node = tree_find(&endpoint->sessions, &badge, session_compare);
     return node != NULL ? container_of(node, struct session, node) : NULL;
 }
 
@@ -78,8 +74,7 @@ ax_result sys_session_create(struct thread *thread, const uint64_t arguments[5])
     object_ref(&endpoint->object);
     list_init(&session->in_closed);
     list_init(&session->queued);
-    struct tree_node *same = tree_insert(&endpoint->sessions, &session->node, session_compare);
-    ASSERT(same == NULL);
+    tree_insert(&endpoint->sessions, &session->node, &session->badge, session_compare);
     endpoint->session_count++;
     object_ref(&session->object); /* the tree's */
     return place_made(&place, AX_OK, session,
@@ -97,20 +92,27 @@ static bool session_fail_queued(struct session *session) {
     return list_is_empty(&session->queued);
 }
 
-ax_result sys_session_retire(struct thread *thread, const uint64_t arguments[5]) {
+/* The session that the first two arguments name; bits of the others that may not be are a bad
+ * argument. */
+static ax_result session_lookup(struct thread *thread, const uint64_t arguments[5], uint64_t bad,
+                                struct session **session) {
     struct endpoint *endpoint;
     TRY(handle_get(thread, arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_SESSIONS, &endpoint));
-    if ((arguments[2] & ~(uint64_t)AX_RETIRE_END) != 0)
+    if (bad != 0)
         return AX_ERR_ARGUMENT;
-    struct session *session = session_find(endpoint, arguments[1]);
-    if (session == NULL)
-        return AX_ERR_NOT_FOUND;
+    *session = session_find(endpoint, arguments[1]);
+    return *session != NULL ? AX_OK : AX_ERR_NOT_FOUND;
+}
+
+ax_result sys_session_retire(struct thread *thread, const uint64_t arguments[5]) {
+    struct session *session;
+    TRY(session_lookup(thread, arguments, arguments[2] & ~(uint64_t)AX_RETIRE_END, &session));
     if (session->state == SESSION_OPEN) {
         if ((arguments[2] & AX_RETIRE_END) == 0)
             return AX_ERR_STATE;
         session->state = SESSION_ENDING;
-        endpoint->session_count--;
-        endpoint->closed_count++;
+        session->endpoint->session_count--;
+        session->endpoint->closed_count++;
         object_signal(&session->object, 0, AX_SIGNAL_PEER_CLOSED);
     }
     if (!session_fail_queued(session))
@@ -120,24 +122,19 @@ ax_result sys_session_retire(struct thread *thread, const uint64_t arguments[5])
 }
 
 ax_result sys_session_signal(struct thread *thread, const uint64_t arguments[5]) {
-    struct endpoint *endpoint;
-    TRY(handle_get(thread, arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_SESSIONS, &endpoint));
-    if (((arguments[2] | arguments[3]) & ~(uint64_t)AX_SIGNAL_SERVED) != 0)
-        return AX_ERR_ARGUMENT;
-    struct session *session = session_find(endpoint, arguments[1]);
-    if (session == NULL)
-        return AX_ERR_NOT_FOUND;
+    struct session *session;
+    uint64_t bad = (arguments[2] | arguments[3]) & ~(uint64_t)AX_SIGNAL_SERVED;
+    TRY(session_lookup(thread, arguments, bad, &session));
     object_signal(&session->object, (uint32_t)arguments[2], (uint32_t)arguments[3]);
     return AX_OK;
 }
 
 ax_result sys_session_identify(struct thread *thread, const uint64_t arguments[5]) {
     struct endpoint *endpoint;
-    struct object *object;
+    struct session *session;
     TRY(handle_get(thread, arguments[0], AX_TYPE_ENDPOINT, AX_RIGHT_SESSIONS, &endpoint));
-    TRY(handle_lookup(thread->process, (ax_handle)arguments[1], AX_TYPE_NONE, 0, &object));
-    struct session *session = (struct session *)object;
-    if (object->type != AX_TYPE_SESSION || session->endpoint != endpoint ||
+    TRY(handle_get(thread, arguments[1], AX_TYPE_NONE, 0, &session));
+    if (session->object.type != AX_TYPE_SESSION || session->endpoint != endpoint ||
         session->state == SESSION_ENDED)
         return AX_ERR_NOT_FOUND;
     thread->page->ipc.message.badge = session->badge;

@@ -22,7 +22,7 @@ uint64_t region_end(const struct region *region) {
 }
 
 /* A region is before an address when it ends at or before it. */
-static int region_compare_address(const void *key, const struct tree_node *node) {
+static int region_compare(const void *key, const struct tree_node *node) {
     const struct region *region = container_of(node, struct region, node);
     uint64_t address = *(const uint64_t *)key;
     if (region_end(region) <= address)
@@ -30,16 +30,12 @@ static int region_compare_address(const void *key, const struct tree_node *node)
     return region->start <= address ? 0 : -1;
 }
 
-static int region_compare(const struct tree_node *a, const struct tree_node *b) {
-    return region_compare_address(&container_of(a, struct region, node)->start, b);
-}
-
 struct region *space_find(struct process *process, uint64_t address) {
-    return region_of(tree_find(&process->space.regions, &address, region_compare_address));
+    return region_of(tree_find(&process->space.regions, &address, region_compare));
 }
 
 struct region *space_next(struct process *process, uint64_t address) {
-    return region_of(tree_lower_bound(&process->space.regions, &address, region_compare_address));
+    return region_of(tree_lower_bound(&process->space.regions, &address, region_compare));
 }
 
 bool space_is_free(struct process *process, uint64_t address, uint64_t page_count) {
@@ -94,8 +90,7 @@ static void region_link(struct region *region) {
     struct space *space = &region->process->space;
     struct memory *memory = region->memory;
     tree_node_init(&region->node);
-    struct tree_node *taken = tree_insert(&space->regions, &region->node, region_compare);
-    ASSERT(taken == NULL);
+    tree_insert(&space->regions, &region->node, &region->start, region_compare);
     space->region_count++;
     list_init(&region->in_memory);
     list_init(&region->in_reply);
@@ -329,13 +324,45 @@ bool space_clear(struct process *process, unsigned *portion) {
     return true;
 }
 
+/* ---- Thread pages ---------------------------------------------------------------------------- */
+
+struct frame *space_take_page(struct process *process, uint32_t *slot) {
+    struct frame *frame = process->space.pages;
+    if (frame == NULL)
+        return NULL;
+    process->space.pages = frame->next;
+    *slot = frame->pins;
+    frame->pins = 0;
+    return frame;
+}
+
+void space_keep_page(struct process *process, struct frame *frame, uint32_t slot) {
+    frame->pins = (uint16_t)slot;
+    frame->next = process->space.pages;
+    process->space.pages = frame;
+}
+
+/* Up to *portion; true: all. */
+static bool pages_free(struct process *process, unsigned *portion) {
+    uint32_t slot;
+    while (process->space.pages != NULL) {
+        if (!portion_take(portion))
+            return false;
+        struct frame *frame = space_take_page(process, &slot);
+        space_hide(process, AX_THREAD_PAGES + slot * AX_PAGE_SIZE, 1);
+        frame_unref(frame);
+    }
+    return true;
+}
+
 /* ---- Changes --------------------------------------------------------------------------------- */
 
 ax_result space_show(struct process *process, uint64_t address, uint64_t physical,
                      size_t page_count, uint32_t prot) {
     struct space *space = &process->space;
     space->table_error = AX_ERR_MEMORY;
-    bool is_shown = hal_space_map(&space->hal, address, physical, page_count, prot);
+    bool is_shown =
+        page_count == 0 || hal_space_map(&space->hal, address, physical, page_count, prot);
     return is_shown ? AX_OK : space->table_error;
 }
 
@@ -411,7 +438,7 @@ bool space_destroy(struct process *process, unsigned *portion) {
     ASSERT(tree_is_empty(&space->regions));
     if (!space->created)
         return true;
-    if (list_is_linked(&space->dirty) || space->syncing > 0)
+    if (!pages_free(process, portion) || list_is_linked(&space->dirty) || space->syncing > 0)
         return false; /* what was removed may still be seen, and its frames wait for that */
     space->created = !hal_space_destroy(&space->hal, portion);
     return !space->created;

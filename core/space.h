@@ -42,6 +42,7 @@ struct space {
     uint64_t place;        /* where to look for a free place next */
     uint64_t table_pages;  /* frames of translation tables */
     ax_result table_error; /* why the last one that was wanted could not be had */
+    struct frame *pages;   /* thread pages that no thread has: mapped, zero */
 };
 
 /* No region, no machine space yet. */
@@ -51,8 +52,8 @@ void space_init(struct process *process);
 MUST_USE ax_result space_create(struct process *process);
 /* Removes up to *portion pages and regions; true when nothing is left but the HAL's tables. */
 bool space_clear(struct process *process, unsigned *portion);
-/* After space_clear, with no thread of it left: gives the tables back, up to *portion; true: there
- * is nothing left, false: ask again. */
+/* After space_clear, with no thread of it left: gives thread pages and the tables back, up to
+ * *portion; true: there is nothing left, false: ask again. */
 bool space_destroy(struct process *process, unsigned *portion);
 
 struct region *space_find(struct process *process, uint64_t address);
@@ -113,6 +114,15 @@ void space_reduce(struct process *process, uint64_t address, uint64_t page_count
 MUST_USE ax_result space_clone(struct process *parent, struct process *child, uint64_t *cursor,
                                unsigned *portion);
 
+/*
+ * A thread page once mapped stays where it is until the process is gone, for other threads: none
+ * has to be unmapped and mapped again. One of those that no thread has, and its slot; NULL: there
+ * is none.
+ */
+struct frame *space_take_page(struct process *process, uint32_t *slot);
+/* No thread has it any more; it is zero. */
+void space_keep_page(struct process *process, struct frame *frame, uint32_t slot);
+
 /* ---- Changes that must reach all CPUs -------------------------------------------------------- */
 
 /*
@@ -148,17 +158,18 @@ bool space_is_synced(uint64_t change);
  * Makes the page of the address present for that access (enum ax_prot, one bit) and answers its
  * frame, not referenced: allocates zero pages, copies shared ones before a write; charges the
  * process. `force`: for debuggers, write to a private page whatever its protection.
- * Errors: ADDRESS (*fault tells which: UNMAPPED, PROTECTION, BEYOND), MEMORY and LIMIT (fault
- * MEMORY), ABSENT (a pager must bring it), RESTART (it is to be written, and that others
- * share it now is not yet in force). Does not map it unless it has to replace a translation.
- * Device registers: ADDRESS with PROTECTION (core never touches them).
+ * Errors: ADDRESS (also for device registers: core never touches them), MEMORY, LIMIT, ABSENT (a
+ * pager must bring it), RESTART (it is to be written, and that others share it now is not yet in
+ * force). Does not map it unless it has to replace a translation.
  */
 MUST_USE ax_result page_resolve(struct process *process, uint64_t address, uint32_t access,
-                                bool force, struct frame **frame, uint32_t *fault);
+                                bool force, struct frame **frame);
 
 /*
- * A user-mode page fault: resolves and maps the page, with present neighbours in one aligned window
- * of FAULT_WINDOW pages. 0, or an error as above; with RESTART it is to be met again.
+ * A user-mode page fault: resolves and maps the page, with pages made ahead where memory is used in
+ * order, and present neighbours in one aligned window of FAULT_WINDOW pages. 0, or an error: as
+ * above, with *fault UNMAPPED, PROTECTION or BEYOND for ADDRESS and MEMORY for MEMORY and LIMIT;
+ * with RESTART it is to be met again.
  */
 MUST_USE ax_result page_fault(struct process *process, uint64_t address, uint32_t access,
                               uint32_t *fault);

@@ -43,10 +43,8 @@ static ax_result prot_decode(uint64_t prot, uint32_t *decoded) {
 
 /* The process whose space is to be changed. */
 static ax_result space_lookup(struct thread *thread, uint64_t handle, struct process **process) {
-    ax_result result = process_lookup(thread, (ax_handle)handle, AX_RIGHT_SPACE, process);
-    if (result == AX_OK && (*process)->state != PROCESS_OPEN)
-        return AX_ERR_ENDED;
-    return result;
+    TRY(process_lookup(thread, (ax_handle)handle, AX_RIGHT_SPACE, process));
+    return (*process)->state == PROCESS_OPEN ? AX_OK : AX_ERR_ENDED;
 }
 
 /* How far a call came, from an address on: others may have changed what is behind. */

@@ -12,33 +12,40 @@
 
 /* ---- Making ---------------------------------------------------------------------------------- */
 
-static uint64_t page_address(uint32_t slot) {
-    return AX_THREAD_PAGES + slot * AX_PAGE_SIZE;
-}
-
-static ax_result thread_page(struct thread *thread) {
+/* A slot and its page: a new one only where no thread has left one. */
+static ax_result thread_page(struct thread *thread, uint32_t slot) {
     struct process *process = thread->process;
-    TRY(frame_alloc(process->account, 0, &thread->page_frame));
-    uint64_t address = page_address(thread->slot);
-    uint64_t physical = frame_physical(thread->page_frame);
-    ax_result result = space_show(process, address, physical, 1, HAL_READ | HAL_WRITE);
-    if (result != AX_OK) {
-        frame_unref(thread->page_frame);
-        return result;
+    struct frame *frame = space_take_page(process, &slot);
+    if (slot == UINT32_MAX)
+        slot = (uint32_t)bitmap_first_clear(process->slots, AX_THREAD_MAX, 0);
+    if (slot >= AX_THREAD_MAX)
+        return AX_ERR_LIMIT;
+    ASSERT(!bitmap_test(process->slots, slot));
+    uint64_t address = AX_THREAD_PAGES + slot * AX_PAGE_SIZE;
+    if (frame == NULL) {
+        TRY(frame_alloc(process->account, 0, &frame));
+        ax_result result =
+            space_show(process, address, frame_physical(frame), 1, HAL_READ | HAL_WRITE);
+        if (result != AX_OK) {
+            frame_unref(frame);
+            return result;
+        }
     }
-    thread->page = frame_window(thread->page_frame);
+    thread->slot = slot;
+    thread->page_frame = frame;
+    thread->page = frame_window(frame);
     thread->page->self = address;
     thread->page->thread_id = thread->object.id;
-    thread->page->slot = thread->slot;
+    thread->page->slot = slot;
     thread->page->personality = process->personality;
-    thread->user.page = physical;
+    thread->user.page = frame_physical(frame);
     thread->user.page_address = address;
     return AX_OK;
 }
 
-static void thread_page_free(struct thread *thread) {
-    space_hide(thread->process, page_address(thread->slot), 1);
-    frame_unref(thread->page_frame);
+static void thread_page_leave(struct thread *thread) {
+    memset(thread->page, 0, sizeof(*thread->page));
+    space_keep_page(thread->process, thread->page_frame, thread->slot);
     thread->page_frame = NULL;
     thread->page = NULL;
 }
@@ -82,7 +89,7 @@ static void thread_join(struct thread *thread) {
 static void thread_discard(struct thread *thread) {
     struct account *account = thread->object.account;
     if (thread->page != NULL)
-        thread_page_free(thread);
+        thread_page_leave(thread);
     heap_free(account, thread->user.vector, hal_boot()->vector_bytes);
     if (thread->call.reply != NULL)
         object_discard(&thread->call.reply->object, sizeof(struct reply));
@@ -95,20 +102,14 @@ ax_result thread_make(struct process *process, uint32_t slot, uint64_t label, ui
     size_t vector_bytes = hal_boot()->vector_bytes;
     if (process->state != PROCESS_OPEN)
         return AX_ERR_ENDED;
-    if (slot == UINT32_MAX)
-        slot = (uint32_t)bitmap_first_clear(process->slots, AX_THREAD_MAX, 0);
-    if (slot >= AX_THREAD_MAX)
-        return AX_ERR_LIMIT;
-    ASSERT(!bitmap_test(process->slots, slot));
     TRY(space_create(process));
     TRY(object_make(AX_TYPE_THREAD, process->account, sizeof(*thread), &thread));
     thread_init(thread, process, label, priority);
-    thread->slot = slot;
     ax_result result = thread_reply(thread);
     if (result == AX_OK && vector_bytes > 0)
         result = heap_alloc(process->account, vector_bytes, &thread->user.vector);
     if (result == AX_OK)
-        result = thread_page(thread);
+        result = thread_page(thread, slot);
     if (result == AX_OK && !hal_user_create(&thread->user, &process->space.hal))
         result = AX_ERR_MEMORY;
     if (result != AX_OK) {
@@ -242,7 +243,7 @@ void thread_left(struct thread *thread) {
 
 void thread_release(struct thread *thread) {
     ASSERT(thread->state == THREAD_ENDED && !thread->user_created);
-    thread_page_free(thread);
+    thread_page_leave(thread);
     bitmap_clear(thread->process->slots, thread->slot);
     list_remove(&thread->in_process);
     object_unref(&thread->object);

@@ -64,7 +64,7 @@ struct thread {
     uint64_t cpu_ns;
 
     uint64_t label;
-    bool interrupted;      /* sticky; mirrored in page->pending */
+    bool interrupted;      /* sticky: a blocking call answers so; mirrored in page->pending */
     bool restarting;       /* the kernel call below is made again when it is picked */
     bool waits_for_memory; /* restarting, once what gives memory back has been done ... */
     uint32_t patience;     /* ... for at most so many portions */
@@ -134,11 +134,6 @@ void thread_interrupt(struct thread *thread);
 
 /* The deadline of a blocked thread passed. */
 void thread_timeout(struct thread *thread);
-
-/* An interrupt is pending: a blocking call answers INTERRUPTED. */
-static inline bool thread_is_interrupted(const struct thread *thread) {
-    return thread->interrupted;
-}
 
 /* Blocks the running thread. The deadline: AX_TIME_NEVER for none. Answers RESULT_BLOCKED. */
 MUST_USE ax_result thread_block(struct thread *thread, enum block_kind kind, uint64_t deadline_ns);

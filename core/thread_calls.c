@@ -32,12 +32,12 @@ ax_result sys_thread_exit(struct thread *thread, const uint64_t arguments[5]) {
     /* A page that must be copied or made for the word is got now, when that can still fail. */
     if (address != 0) {
         struct frame *frame;
-        uint32_t fault;
-        ax_result result =
-            page_resolve(thread->process, address, AX_PROT_WRITE, false, &frame, &fault);
+        ax_result result = page_resolve(thread->process, address, AX_PROT_WRITE, false, &frame);
         if (result == AX_ERR_MEMORY || result == AX_ERR_LIMIT || result == RESULT_RESTART)
             return result;
     }
+    if ((ax_handle)arguments[2] != AX_HANDLE_NONE)
+        TRY(handle_close(thread->process, (ax_handle)arguments[2]));
     thread->clear_address = address;
     thread_end(thread, AX_CAUSE_EXIT, (int64_t)arguments[1]);
     return RESULT_NONE;

@@ -6,9 +6,8 @@
 #include "kernel.h"
 #include "thread.h"
 
-static int due_compare(const struct tree_node *a, const struct tree_node *b) {
-    const struct due *x = container_of(a, const struct due, node);
-    const struct due *y = container_of(b, const struct due, node);
+static int due_compare(const void *key, const struct tree_node *node) {
+    const struct due *x = key, *y = container_of(node, const struct due, node);
     if (x->deadline_ns != y->deadline_ns)
         return x->deadline_ns < y->deadline_ns ? -1 : 1;
     return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
@@ -21,8 +20,7 @@ void due_arm(struct due *due, uint64_t deadline_ns) {
         return;
     due->cpu = cpu_this();
     due->sequence = due->cpu->due_sequence++;
-    struct tree_node *same = tree_insert(&due->cpu->due, &due->node, due_compare);
-    ASSERT(same == NULL);
+    tree_insert(&due->cpu->due, &due->node, due, due_compare);
 }
 
 void due_disarm(struct due *due) {

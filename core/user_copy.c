@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Copies of user memory, through the linear window. */
+#include <base/hash.h>
 #include <base/memory.h>
 
 #include "frame.h"
+#include "kernel.h"
 #include "space.h"
 #include "thread.h"
 
@@ -16,11 +18,9 @@ static size_t page_part(uint64_t address, uint64_t size) {
 static ax_result user_window(struct process *process, uint64_t address, uint32_t access, bool force,
                              char **window) {
     struct frame *frame;
-    uint32_t fault;
-    ax_result result = page_resolve(process, address, access, force, &frame, &fault);
-    if (result == AX_OK)
-        *window = (char *)frame_window(frame) + address % AX_PAGE_SIZE;
-    return result;
+    TRY(page_resolve(process, address, access, force, &frame));
+    *window = (char *)frame_window(frame) + address % AX_PAGE_SIZE;
+    return AX_OK;
 }
 
 ax_result user_copy(struct process *to, uint64_t to_address, struct process *from,
@@ -41,6 +41,7 @@ ax_result user_copy(struct process *to, uint64_t to_address, struct process *fro
         size_t part = page_part(to_address + done, size - done);
         part = page_part(from_address + done, part);
         memmove(destination, source, part);
+        TRACE(AX_TRACE_COPY, part, hash_bytes(destination, part, 0));
         done += part;
     }
     return (ax_result)done;

@@ -36,7 +36,7 @@ void wait_signalled(struct thread *thread, struct watch *watch) {
 }
 
 ax_result wait_check(const struct thread *thread, uint64_t deadline_ns) {
-    if (thread_is_interrupted(thread))
+    if (thread->interrupted)
         return AX_ERR_INTERRUPTED;
     return deadline_ns <= hal_time_ns() ? AX_ERR_TIMEOUT : AX_OK;
 }
@@ -98,9 +98,8 @@ static unsigned wait_find(struct thread *thread, const struct wait_set *set) {
 static ax_result wait_start_all(struct thread *thread, const struct wait_set *set) {
     for (unsigned i = 0; i < set->count; i++)
         TRY(watch_check(set->objects[i], set->count)); /* it may be there more than once */
-    void *memory;
-    TRY(heap_alloc(thread->process->account, set->count * sizeof(struct watch), &memory));
-    thread->watches = memory;
+    size_t size_bytes = set->count * sizeof(struct watch);
+    TRY(heap_alloc(thread->process->account, size_bytes, &thread->watches));
     thread->wait_count = set->count;
     for (unsigned i = 0; i < set->count; i++)
         watch_start(&thread->watches[i], set->objects[i], set->masks[i], WATCH_THREAD, thread);

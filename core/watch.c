@@ -50,9 +50,8 @@ void watch_notify(struct object *object, uint32_t edge) {
     list_splice(&rest, &object->watches);
     bool taken = false;
     struct list *first;
-    while ((first = list_first(&rest)) != NULL) {
+    while ((first = list_take(&rest)) != NULL) {
         struct watch *watch = list_entry(first, struct watch, in_object);
-        list_remove(first);
         list_append(&object->watches, first);
         bool exclusive = watch->exclusive;
         /* A binding that was told takes bits: for who comes after it they were not set. */

@@ -38,9 +38,8 @@ static bool work_call(struct object *object, unsigned *portion) {
     return true;
 }
 
-/* Off the list first: work that comes up meanwhile puts the object back on it. */
+/* It is off the list: work that comes up meanwhile puts the object back on it. */
 static void work_step(struct object *object, unsigned *portion) {
-    list_remove(&object->work);
     object->work_queued = false;
     bool dying = object->refs == 0;
     bool done = object->handles != 0 || watch_drop_all(object, portion);
@@ -55,7 +54,7 @@ static void work_step(struct object *object, unsigned *portion) {
 
 void work_run(unsigned portion) {
     struct list *first;
-    while (portion > 0 && (first = list_first(&kernel->work)) != NULL) {
+    while (portion > 0 && (first = list_take(&kernel->work)) != NULL) {
         unsigned before = portion;
         work_step(list_entry(first, struct object, work), &portion);
         if (portion == before)

@@ -89,6 +89,7 @@ static void boot_data_make(const struct model_config *config) {
     boot->acpi_root = config->acpi_root;
     boot->framebuffer = config->framebuffer;
     boot->command_line = model->command_line;
+    boot->trace_mask = config->trace_mask;
     snprintf(model->command_line, sizeof(model->command_line), "%s", config->command_line);
 }
 
@@ -404,6 +405,12 @@ void hal_console_write(const char *text, size_t size_bytes) {
     const struct model_hooks *hooks = &model->config.hooks;
     if (hooks->console != NULL)
         hooks->console(hooks->context, text, size_bytes);
+}
+
+void hal_trace(const struct ax_trace_entry *entry) {
+    const struct model_hooks *hooks = &model->config.hooks;
+    if (hooks->trace != NULL)
+        hooks->trace(hooks->context, entry);
 }
 
 void hal_entropy(void *buffer, size_t size_bytes) {

@@ -30,6 +30,8 @@ struct model_hooks {
     void (*assertion)(void *context, const char *expression, const char *file, int line);
     /* Gets the console's text; NULL: it is dropped. */
     void (*console)(void *context, const char *text, size_t size_bytes);
+    /* Gets each record of the trace; NULL: they are dropped. */
+    void (*trace)(void *context, const struct ax_trace_entry *entry);
 };
 
 struct model_config {
@@ -49,6 +51,7 @@ struct model_config {
     bool table_frames;     /* spaces take a frame, and one more for each 2 MiB in use, of core */
     bool jump_time;        /* hal_cpu_wait jumps to the CPU's deadline; else it answers KICK */
     uint64_t entry_ns;     /* each kernel entry takes a seeded time up to this; 0: none */
+    uint64_t trace_mask;   /* what core records from the start */
     uint64_t seed;
     const void *modules[HAL_MODULES];
     uint64_t module_bytes[HAL_MODULES];

@@ -238,7 +238,8 @@ session_identify(endpoint, handle)
 ---- Memory -------------------------------------------------------------------------------------
 
 memory_create(page count, enum ax_memory_flag, place)
-    Zero-filled pages, made at first touch and charged to the process that touches them
+    Zero-filled pages, made at first touch and charged to the process that touches them; one that
+    goes through them in order may be charged for some that it has yet to come to
     (AX_MEMORY_CONTIGUOUS: at once, in one run, by the caller; LIMIT: more than 16 MiB). May begin
     with no page at all. All rights. LIMIT: more than 2^36 pages.
 
@@ -324,10 +325,12 @@ process_copy(process, address, own address, size, direction)
 thread_create(process, entry, stack, argument, place)
     A thread in `process` (AX_HANDLE_NONE: self; else AX_RIGHT_THREADS), with the caller's label and
     priority, runnable. LIMIT: AX_THREAD_MAX. ENDED: the process has ended.
-thread_exit(clear address, code)
-    Ends the calling thread; when it can no longer touch its stack, core writes a 32-bit zero to the
+thread_exit(clear address, code, handle)
+    Closes the handle (AX_HANDLE_NONE: none; a thread's own, as a rule) and ends the calling thread;
+    when it can no longer touch its stack, its page is cleared, and core writes a 32-bit zero to the
     address (0: none) and wakes one futex waiter there. The last thread's exit ends the process.
-    MEMORY, LIMIT: the address's page would have to be made or copied.
+    MEMORY, LIMIT: the address's page would have to be made or copied; nothing was closed. HANDLE:
+    the thread goes on, and that page has been made or copied.
 thread_control(thread, enum ax_thread_op, value)
     On AX_HANDLE_NONE (self) or a thread (CONTROL; registers: INSPECT, CHANGE). INTERRUPT, TAKE
     (answers 1 and forgets a pending interrupt; self only), PRIORITY (0 lowest to 63; not above the

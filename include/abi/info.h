@@ -247,6 +247,7 @@ enum ax_trace {
     AX_TRACE_ANSWER,    /* a: call sequence, b: hash of the message */
     AX_TRACE_SIGNAL,    /* a: object id, b: signals */
     AX_TRACE_END,       /* a: process, b: cause */
+    AX_TRACE_COPY,      /* a part of a loan. a: its bytes, b: their hash */
     AX_TRACE_COUNT,
 };
 

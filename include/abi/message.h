@@ -13,7 +13,7 @@
 #define AX_MESSAGE_WORDS   16
 #define AX_MESSAGE_HANDLES 4
 #define AX_MESSAGE_LOANS   2
-#define AX_INLINE_MAX      4096 /* most bytes of loan 0 or loan 1 that come or go with a message */
+#define AX_INLINE_MAX      65536 /* most bytes of loan 0 or loan 1 that come or go with a message */
 #define AX_LOAN_MAX        (UINT64_C(1) << 47)
 
 /*

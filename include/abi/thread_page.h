@@ -2,7 +2,8 @@
 /*
  * The page a thread shares with core. GS base points to it; it lies at AX_THREAD_PAGES plus the
  * thread's slot times the page size. The program can write all of it: core trusts none of it
- * beyond harm to the program itself.
+ * beyond harm to the program itself. When the thread is gone, off its stack for good, core clears
+ * the page; it stays where it is, for the next thread of the slot, until the process ends.
  */
 #pragma once
 

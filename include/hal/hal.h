@@ -52,6 +52,7 @@ struct hal_boot {
     uint32_t physical_bits; /* width of a physical address, at most 52 */
     uint64_t acpi_root;     /* physical address of the ACPI root pointer (RSDP); 0: none */
     struct ax_framebuffer framebuffer; /* in no range of memory; width 0: none */
+    uint64_t trace_mask; /* bits of enum ax_trace: recorded from the start, also by hal_trace */
 };
 
 /* The boot data; valid for ever. Any CPU, any time. */
@@ -260,3 +261,9 @@ void hal_entropy(void *buffer, size_t size_bytes);
 
 /* Ends the machine; other CPUs stop. Any time. Code 0: as asked; else the machine failed. */
 _Noreturn void hal_halt(int code);
+
+/*
+ * A record of the trace that core has just made, for a machine to keep: the ring is short. Only
+ * kinds that are switched on, by trace_mask or AX_SYSTEM_TRACE. Does nothing where nobody wants it.
+ */
+void hal_trace(const struct ax_trace_entry *entry);

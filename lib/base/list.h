@@ -73,6 +73,14 @@ static inline struct list *list_next(const struct list *list, const struct list 
     return node->next != list ? node->next : NULL;
 }
 
+/* Removes the first. */
+static inline struct list *list_take(struct list *list) {
+    struct list *first = list_first(list);
+    if (first != NULL)
+        list_remove(first);
+    return first;
+}
+
 /* Moves all nodes of `other`, in order, to the end of `list`; `other` is empty afterwards. */
 static inline void list_splice(struct list *list, struct list *other) {
     ASSERT(list != other);

@@ -82,23 +82,20 @@ static void path_balance(struct tree *tree, struct tree_node *node) {
     }
 }
 
-struct tree_node *tree_insert(struct tree *tree, struct tree_node *node,
-                              int (*compare)(const struct tree_node *a,
-                                             const struct tree_node *b)) {
+void tree_insert(struct tree *tree, struct tree_node *node, const void *key,
+                 int (*compare_key)(const void *key, const struct tree_node *node)) {
     ASSERT(!tree_node_is_linked(node));
     struct tree_node *parent = NULL;
     struct tree_node **place = &tree->root;
     while (*place != NULL) {
         parent = *place;
-        int order = compare(node, parent);
-        if (order == 0)
-            return parent;
+        int order = compare_key(key, parent);
+        ASSERT(order != 0);
         place = order < 0 ? &parent->left : &parent->right;
     }
     *node = (struct tree_node){.parent = parent, .height = 1};
     *place = node;
     path_balance(tree, parent);
-    return NULL;
 }
 
 static struct tree_node *leftmost(struct tree_node *node) {

@@ -36,13 +36,12 @@ static inline bool tree_node_is_linked(const struct tree_node *node) {
 }
 
 /*
- * Inserts `node`, which is in no tree, where `compare` (negative, 0 or positive: a is before,
- * equal to, after b) orders it. Returns NULL, or the node equal to it that is there already, in
- * which case nothing was changed.
+ * Inserts `node`, which is in no tree, where its key belongs; no node there is equal to it.
+ * `compare_key` (negative, 0 or positive: the key is before, equal to, after the node) is the order
+ * of the tree, here and below.
  */
-__attribute__((warn_unused_result)) struct tree_node *tree_insert(
-    struct tree *tree, struct tree_node *node,
-    int (*compare)(const struct tree_node *a, const struct tree_node *b));
+void tree_insert(struct tree *tree, struct tree_node *node, const void *key,
+                 int (*compare_key)(const void *key, const struct tree_node *node));
 
 /* Afterwards the node is in no tree and can be inserted again. */
 void tree_remove(struct tree *tree, struct tree_node *node);

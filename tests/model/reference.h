@@ -276,7 +276,7 @@ ax_result ref_take(int thread);
 ax_result ref_affinity(int thread, ax_handle target, bool is_empty);
 ax_result ref_priority(int thread, ax_handle target, int base);
 ax_result ref_thread_create(int thread, ax_handle process, uint64_t place, int *in, int *to);
-ax_result ref_thread_exit(int thread, uint64_t clear_address);
+ax_result ref_thread_exit(int thread, uint64_t clear_address, ax_handle handle);
 ax_result ref_process_create(int thread, ax_handle account, uint64_t place, int *payer, int *to);
 ax_result ref_process_end(int thread, ax_handle process, enum ax_cause cause);
 ax_result ref_process_control(int thread, ax_handle process, enum ax_process_op op, uint64_t label,
@@ -306,6 +306,13 @@ ax_result ref_futex_requeue(int thread, uint64_t address, unsigned wake, uint64_
                             unsigned move, uint32_t value);
 /* The byte at an address, for an access by the process itself; NULL: it faults. */
 unsigned char *ref_byte(int process, uint64_t address, uint32_t access);
+
+/* How many pages the fault of a program makes ahead, of a page of the region that shows pages
+ * [first, end) of the process: if the page is absent, as many as are present in a row before it, up
+ * to the region's end, its memory's, or the first that is present; none over a memory of which it
+ * is a private view. So it is while memory is plenty; else they are fewer, or none. */
+unsigned ref_ahead(int process, uint64_t address, int first, int end);
+void ref_make_ahead(int process, uint64_t address, unsigned count);
 
 /* The same, for looking only: nothing is made present. */
 const unsigned char *ref_peek(int process, uint64_t address, uint32_t access);

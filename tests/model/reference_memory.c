@@ -64,12 +64,16 @@ static struct ref_map *map_at(int process, uint64_t address) {
     return NULL;
 }
 
+static bool page_is_beyond(const struct ref_page *page) {
+    return page->memory >= 0 && page->index >= ref.objects[page->memory].page_count;
+}
+
 /* May the page be accessed so? */
 static bool page_allows(const struct ref_page *page, uint32_t access, bool force) {
     if (page == NULL ||
         ((page->prot & access) == 0 && !(force && access == AX_PROT_WRITE && page->is_private)))
         return false;
-    return page->memory < 0 || page->index < ref.objects[page->memory].page_count;
+    return !page_is_beyond(page);
 }
 
 /* The frame of the memory that is mapped there, or the page's own; -1: none yet. */
@@ -111,6 +115,32 @@ const unsigned char *ref_peek(int process, uint64_t address, uint32_t access) {
         return NULL;
     int frame = *page_shown(page);
     return (frame >= 0 ? ref.frames[frame] : zero) + address % AX_PAGE_SIZE;
+}
+
+/* The frame that the page shows; -1: none, or no such page. */
+static int frame_at(int process, uint64_t address) {
+    struct ref_page *page = page_at(process, address);
+    return page != NULL && !page_is_beyond(page) ? *page_shown(page) : -1;
+}
+
+unsigned ref_ahead(int process, uint64_t address, int first, int end) {
+    const struct ref_page *page = page_at(process, address);
+    int index = (int)((address - PAGE_AT(0)) / AX_PAGE_SIZE), count = 0;
+    if (page == NULL || (page->is_private && page->memory >= 0) || frame_at(process, address) >= 0)
+        return 0;
+    while (index - count > first && index + count + 1 < end &&
+           frame_at(process, PAGE_AT(index - count - 1)) >= 0) {
+        const struct ref_page *next = page_at(process, PAGE_AT(index + count + 1));
+        if (frame_at(process, PAGE_AT(index + count + 1)) >= 0 || page_is_beyond(next))
+            break;
+        count++;
+    }
+    return (unsigned)count;
+}
+
+void ref_make_ahead(int process, uint64_t address, unsigned count) {
+    for (unsigned i = 1; i <= count; i++)
+        *page_shown(page_at(process, address + i * AX_PAGE_SIZE)) = frame_new();
 }
 
 static uint64_t page_left(uint64_t address, uint64_t size) {

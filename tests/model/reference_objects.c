@@ -309,11 +309,15 @@ static bool is_last(int thread) {
     return true;
 }
 
-ax_result ref_thread_exit(int thread, uint64_t clear_address) {
+ax_result ref_thread_exit(int thread, uint64_t clear_address, ax_handle handle) {
     int process = ref.threads[thread].process;
     bool last = is_last(thread);
     if (clear_address % 4 != 0)
         return AX_ERR_ARGUMENT;
+    if (clear_address != 0)
+        (void)ref_byte(process, clear_address, AX_PROT_WRITE); /* made, whatever comes of it */
+    if (handle != 0)
+        TRY_REF(ref_close(thread, handle));
     ref_end_thread(thread);
     if (clear_address != 0)
         ref_clear_word(process, clear_address);

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "account.h"
+#include "memory.h"
+#include "space.h"
 #include "world.h"
 
 static int process_of(int t) {
@@ -11,11 +14,61 @@ static int process_of(int t) {
 
 /* ---- Touching -------------------------------------------------------------------------------- */
 
+/* Pages that a fault may make ahead, and how many it must, as far as that can be told: the
+ * account's use when the fault comes to them is known only about. */
+struct ahead {
+    const struct region *region;
+    unsigned least, most;
+};
+
+static bool is_plenty(const struct account *account, uint64_t pages) {
+    const struct frames *frames = &kernel->frames;
+    return account->used_bytes + pages * AX_PAGE_SIZE < account->limit_bytes / 2 &&
+           frames->free_count > frames->total_count / 4 + pages;
+}
+
+static struct ahead ahead_of(int process, uint64_t address) {
+    struct process *core = ref.processes[process].core;
+    const struct region *region = space_find(core, address);
+    struct ahead ahead = {.region = region};
+    if (region == NULL || address < PAGE_AT(0) || address >= PAGE_AT(PAGES))
+        return ahead;
+    int first = (int)((region->start - PAGE_AT(0)) / AX_PAGE_SIZE);
+    ahead.most = ref_ahead(process, address, first, first + (int)region->page_count);
+    /* Beside them go the page itself, its leaf and overlay, and a slab. */
+    if (is_plenty(core->account, ahead.most + 4))
+        ahead.least = ahead.most;
+    else if (!is_plenty(core->account, 0) && !work_is_pending() &&
+             kernel->frames.waiting_count == 0)
+        ahead.most = 0;
+    return ahead;
+}
+
+/* How many were made. */
+static unsigned ahead_check(const struct ahead *ahead, uint64_t address) {
+    const struct region *region = ahead->region;
+    unsigned made = 0;
+    for (; made < ahead->most; made++) {
+        uint64_t at = address + (made + 1) * AX_PAGE_SIZE;
+        uint64_t index = region->offset + (at - region->start) / AX_PAGE_SIZE;
+        if ((region->is_private ? memory_find(region->overlay, at / AX_PAGE_SIZE)
+                                : memory_find(region->memory, index)) == NULL)
+            break;
+    }
+    if (made < ahead->least)
+        driver_fail("after the page at %#llx %u were made, not %u", (unsigned long long)address,
+                    made, ahead->least);
+    return made;
+}
+
 static void touch(int t, uint64_t address, bool write, uint32_t value) {
     uint32_t access = write ? AX_PROT_WRITE : AX_PROT_READ;
+    struct ahead ahead = ahead_of(process_of(t), address);
     unsigned char *there = driver_touch(ref.threads[t].core, address, access);
+    unsigned made = there != NULL ? ahead_check(&ahead, address) : 0;
     world_settle();
     unsigned char *wanted = ref_byte(process_of(t), address, access);
+    ref_make_ahead(process_of(t), address, made);
     if (world_is_verbose)
         printf("  thread %d of process %d %s %#llx%s\n", t, process_of(t),
                write ? "writes" : "reads", (unsigned long long)address,

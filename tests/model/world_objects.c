@@ -165,8 +165,11 @@ static void op_exit(int t, const struct op *op) {
         world_finish(t, REF_ENDED, REF_ENDED);
         return;
     }
-    ax_result result = CALL_OF(t, THREAD_EXIT, clear, 3);
-    world_finish(t, result, PREDICT(result, ref_thread_exit(t, clear)));
+    ax_handle handle = 0;
+    if ((op->a & 8) != 0)
+        handle = world_choose(process_of(t), AX_TYPE_THREAD + op->d % 9U, op->c);
+    ax_result result = CALL_OF(t, THREAD_EXIT, clear, 3, handle);
+    world_finish(t, result, PREDICT(result, ref_thread_exit(t, clear, handle)));
 }
 
 /* ---- Processes and accounts ------------------------------------------------------------------ */

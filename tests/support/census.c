@@ -83,15 +83,15 @@ void census_heap(const struct account *account, const void *memory, size_t size_
         at->objects++;
     }
     for (size_t at = 0; charge >= AX_PAGE_SIZE && at < charge; at += AX_PAGE_SIZE)
-        census_frame(frame_of_window((const char *)memory + at), false);
+        census_frame(frame_of_window((const char *)memory + at), 0);
 }
 
-void census_frame(struct frame *frame, bool pinned) {
+void census_frame(struct frame *frame, uint32_t pins) {
     struct frame_found *at = &frames_found[frame - kernel->frames.all];
     INVARIANT(frame->state == FRAME_USED);
     if (at->refs++ == 0 && frame->account != NULL)
         census_of(&frame->account->object)->bytes += AX_PAGE_SIZE;
-    at->pins += pinned;
+    at->pins += pins;
 }
 
 /* ---- Frames ---------------------------------------------------------------------------------- */

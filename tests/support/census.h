@@ -40,8 +40,8 @@ void census_ref(const struct object *object);
 void census_handle(const struct object *object, uint32_t rights);
 /* The account pays for a heap allocation; NULL: core itself. Runs of frames are counted. */
 void census_heap(const struct account *account, const void *memory, size_t size_bytes);
-/* One more ref to a frame, as a pin too; paid by... is checked to be alive. */
-void census_frame(struct frame *frame, bool pinned);
+/* One more ref to a frame, with so many pins; who pays for it is checked to be alive. */
+void census_frame(struct frame *frame, uint32_t pins);
 
 /* Compares frames, and the heap's totals. */
 void census_check_frames(void);

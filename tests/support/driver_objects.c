@@ -127,11 +127,9 @@ static void move(struct process *process, uint64_t address, char *own, size_t si
     kernel_lock();
     for (size_t done = 0, part; done < size; done += part) {
         struct frame *frame = NULL;
-        uint32_t fault;
         uint64_t in_page = (address + done) % AX_PAGE_SIZE;
         part = size - done < AX_PAGE_SIZE - in_page ? size - done : AX_PAGE_SIZE - in_page;
-        expect(page_resolve(process, address + done, access, false, &frame, &fault),
-               "page_resolve");
+        expect(page_resolve(process, address + done, access, false, &frame), "page_resolve");
         char *theirs = (char *)frame_window(frame) + in_page;
         bool write = access == AX_PROT_WRITE;
         memcpy(write ? theirs : own + done, write ? own + done : theirs, part);

@@ -29,7 +29,7 @@ static void table_count(const struct process *process) {
         uint32_t leaf_used = 0;
         if (slots == NULL)
             continue;
-        census_frame(frame_of_window(slots), false);
+        census_frame(frame_of_window(slots), 0);
         slot_count += leaf == 0 ? SLOTS_PER_LEAF - 1 : SLOTS_PER_LEAF;
         for (uint32_t i = 0; i < SLOTS_PER_LEAF; i++) {
             if (slots[i].object == NULL)
@@ -66,6 +66,17 @@ static void space_count(const struct process *process) {
         census_ref(&process->object);
 }
 
+/* Thread pages that no thread has: each of a slot that is free. */
+static void pages_count(const struct process *process) {
+    for (struct frame *frame = process->space.pages; frame != NULL; frame = frame->next) {
+        uint32_t slot = frame->pins;
+        INVARIANT_OF(&process->object, slot < AX_THREAD_MAX && process->space.created);
+        INVARIANT_OF(&process->object, (process->slots[slot / 64] >> slot % 64 & 1) == 0);
+        INVARIANT_OF(&process->object, frame->account == process->account);
+        census_frame(frame, slot);
+    }
+}
+
 static void received_count(const struct process *process) {
     for (const struct tree_node *node = tree_first(&process->received); node != NULL;
          node = tree_next(node)) {
@@ -82,6 +93,7 @@ static void process_count(const struct process *process) {
     census_ref(&process->account->object);
     table_count(process);
     space_count(process);
+    pages_count(process);
     received_count(process);
     list_for_each (thread, &process->threads, in_process) {
         INVARIANT_OF(&thread->object, thread->process == process);
@@ -150,7 +162,7 @@ static void thread_count(const struct thread *thread) {
     if (thread->user.vector != NULL)
         census_heap(thread->object.account, thread->user.vector, hal_boot()->vector_bytes);
     if (thread->page_frame != NULL)
-        census_frame(thread->page_frame, false);
+        census_frame(thread->page_frame, 0);
     call_count(thread);
     watches_count(thread);
     INVARIANT_OF(&thread->object, (thread->queue != NULL) == (thread->block == BLOCK_QUEUE));
@@ -332,7 +344,7 @@ void census_count_objects(void) {
         object_count(object);
     census_ref(&kernel->root_account->object);
     census_ref(&kernel->root.memory->object);
-    census_frame(frame_at(kernel->physical_kernel_page), false);
+    census_frame(frame_at(kernel->physical_kernel_page), 0);
     for (unsigned i = 0; i < driver.account_count; i++)
         census_ref(&driver.accounts[i]->object);
 }

@@ -50,6 +50,10 @@ static uint64_t machine_page_shows(const struct process *process, uint64_t addre
         if (thread->page_frame != NULL && thread->user.page_address == address)
             return frame_physical(thread->page_frame);
     }
+    for (const struct frame *frame = process->space.pages; frame != NULL; frame = frame->next) {
+        if (AX_THREAD_PAGES + frame->pins * AX_PAGE_SIZE == address)
+            return frame_physical(frame);
+    }
     return 0;
 }
 
@@ -103,14 +107,14 @@ void invariants_check_spaces(void) {
             continue;
         spaces++;
         if (driver.config.model.table_frames)
-            census_frame(frame_at(process->space.hal.machine[1]), false); /* its root table */
+            census_frame(frame_at(process->space.hal.machine[1]), 0); /* its root table */
     }
     INVARIANT(spaces == model_spaces());
     for (size_t i = 0; i < count; i++) {
         struct process *process = process_of(all[i].space);
         INVARIANT(process != NULL);
         if ((all[i].page & TABLE) != 0)
-            census_frame(frame_at(all[i].physical), false);
+            census_frame(frame_at(all[i].physical), 0);
         else
             translation_check(process, &all[i]);
     }

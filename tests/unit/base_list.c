@@ -96,6 +96,17 @@ START_TEST(remove_first_middle_last) {
 }
 END_TEST
 
+START_TEST(take_removes_the_first) {
+    append_first(2);
+    ck_assert_ptr_eq(list_take(&head), &items[0].link);
+    ck_assert(!list_is_linked(&items[0].link));
+    ASSERT_LIST(&head, 1);
+    ck_assert_ptr_eq(list_take(&head), &items[1].link);
+    ck_assert_ptr_null(list_take(&head));
+    ck_assert(list_is_empty(&head));
+}
+END_TEST
+
 START_TEST(a_removed_node_can_be_removed_and_inserted_again) {
     append_first(2);
     list_remove(&items[0].link);
@@ -295,6 +306,7 @@ TCase *base_list_tests(void) {
     tcase_add_test(tests, append_and_prepend);
     tcase_add_test(tests, insert_before_a_node_and_before_the_head);
     tcase_add_test(tests, remove_first_middle_last);
+    tcase_add_test(tests, take_removes_the_first);
     tcase_add_test(tests, a_removed_node_can_be_removed_and_inserted_again);
     tcase_add_test(tests, accessors);
     tcase_add_test(tests, splice_keeps_the_order_and_empties_the_source);

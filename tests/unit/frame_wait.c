@@ -235,6 +235,38 @@ START_TEST(tables_are_given_back_in_portions) {
 }
 END_TEST
 
+START_TEST(thread_pages_are_given_back_in_portions) {
+    kernel_lock();
+    uint64_t used_bytes = world.account->used_bytes;
+    struct process *process = spaced_process();
+    for (uint32_t slot = 3; slot < 8; slot++) {
+        struct frame *frame;
+        uint64_t address = AX_THREAD_PAGES + slot * AX_PAGE_SIZE;
+        expect(frame_alloc(process->account, 0, &frame), AX_OK);
+        expect(space_show(process, address, frame_physical(frame), 1, HAL_READ | HAL_WRITE), AX_OK);
+        space_keep_page(process, frame, slot);
+    }
+    uint64_t full_bytes = process->account->used_bytes;
+    for (unsigned pages = 0; pages < 5; pages++) {
+        unsigned portion = 1;
+        ck_assert_uint_eq(process->space.pages->pins, 7 - pages); /* its slot */
+        ck_assert_uint_eq(process->account->used_bytes, full_bytes - pages * AX_PAGE_SIZE);
+        ck_assert(!space_destroy(process, &portion));
+        ck_assert_uint_eq(portion, 0);
+    }
+    ck_assert_ptr_null(process->space.pages);
+    kernel_unlock();
+    driver_settle(); /* what was removed comes into force */
+    kernel_lock();
+    unsigned portion = WORK_PORTION;
+    ck_assert(space_destroy(process, &portion));
+    object_unref(&process->object);
+    kernel_unlock();
+    driver_settle();
+    ck_assert_uint_eq(world.account->used_bytes, used_bytes);
+}
+END_TEST
+
 /* A machine that needs a moment more for what a thread left: the process goes when it is ready. */
 START_TEST(a_machine_may_take_its_time_with_a_space) {
     uint64_t spaces = model_spaces(), used_bytes = kernel->root_account->used_bytes;
@@ -323,6 +355,7 @@ TCase *frame_wait_tests(void) {
     tcase_add_test(tcase, a_process_without_a_machine_space_has_no_changes);
     tcase_add_test(tcase, a_space_is_destroyed_when_its_changes_are_in_force);
     tcase_add_test(tcase, tables_are_given_back_in_portions);
+    tcase_add_test(tcase, thread_pages_are_given_back_in_portions);
     tcase_add_test(tcase, a_machine_may_take_its_time_with_a_space);
     tcase_add_test(tcase, a_space_is_made_or_not);
     tcase_add_test(tcase, tables_beyond_the_limit_are_refused_as_such);

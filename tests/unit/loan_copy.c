@@ -46,6 +46,27 @@ START_TEST(a_loan_is_written) {
 }
 END_TEST
 
+static struct ax_trace_entry copy_traced(const char *text) {
+    driver_write(lender->process, loans.lent + 10, text, strlen(text));
+    uint64_t written = kernel->trace.written;
+    expect(loan_read(0, 0, loans.own, strlen(text)), (ax_result)strlen(text));
+    ck_assert_uint_eq(kernel->trace.written, written + 1);
+    return kernel->trace.entries[written & (kernel->trace.size - 1)];
+}
+
+/* Traces of two runs differ if what was lent differs. */
+START_TEST(a_trace_tells_what_was_in_a_loan) {
+    lend(loans.lent + 10, PAGE, AX_LOAN_READ);
+    kernel->trace.mask = 1U << AX_TRACE_COPY;
+    struct ax_trace_entry one = copy_traced("abcdefghij"), other = copy_traced("abcdefghik"),
+                          again = copy_traced("abcdefghij");
+    ck_assert_uint_eq(one.a, 10);
+    ck_assert_uint_eq(other.a, 10);
+    ck_assert_uint_ne(one.b, other.b);
+    ck_assert_uint_eq(one.b, again.b);
+}
+END_TEST
+
 START_TEST(a_copy_is_short_at_the_loans_end) {
     lend(loans.lent, 1000, AX_LOAN_READ | AX_LOAN_WRITE);
     expect(loan_read(0, 900, loans.own, 5000), 100);
@@ -237,9 +258,38 @@ START_TEST(the_first_bytes_come_along) {
 }
 END_TEST
 
+/* The server answers with bytes for loan 1. */
+static ax_result answer_with(uint64_t data, uint32_t data_bytes) {
+    server->page->ipc = (struct ax_ipc){.data = data, .data_bytes = data_bytes};
+    return answer();
+}
+
 START_TEST(no_more_come_along_than_there_is_room_for) {
     lend_only((struct ax_loan){loans.lent, 3 * PAGE}, AX_LOAN_READ);
     ck_assert_uint_eq(receive(loans.own, 10), 10);
+}
+END_TEST
+
+/* Neither side aligned, so that there are pieces of two pages each. */
+START_TEST(the_most_that_comes_along_and_goes_with_an_answer) {
+    static char bytes[AX_INLINE_MAX], seen[AX_INLINE_MAX];
+    uint64_t pages = AX_INLINE_MAX / PAGE + 1;
+    uint64_t there = map_pages(lender, pages, RW) + 100, here = map_pages(server, pages, RW) + 1000;
+    for (unsigned i = 0; i < AX_INLINE_MAX; i++)
+        bytes[i] = (char)(i / 7);
+    driver_write(lender->process, there, bytes, AX_INLINE_MAX);
+    lend_only((struct ax_loan){there, AX_INLINE_MAX + 1}, AX_LOAN_READ);
+    ck_assert_uint_eq(receive(here, AX_INLINE_MAX), AX_INLINE_MAX);
+    driver_read(server->process, here, seen, AX_INLINE_MAX);
+    ck_assert_mem_eq(seen, bytes, AX_INLINE_MAX);
+    expect(answer(), AX_OK);
+    lend_two((struct ax_loan){0, 0}, AX_LOAN_READ, (struct ax_loan){there, AX_INLINE_MAX},
+             AX_LOAN_WRITE);
+    memset(bytes, 5, sizeof(bytes));
+    driver_write(server->process, here, bytes, AX_INLINE_MAX);
+    expect(answer_with(here, AX_INLINE_MAX), AX_OK);
+    driver_read(lender->process, there, seen, AX_INLINE_MAX);
+    ck_assert_mem_eq(seen, bytes, AX_INLINE_MAX);
 }
 END_TEST
 
@@ -264,12 +314,6 @@ START_TEST(what_is_not_there_does_not_come_along) {
     ck_assert_uint_eq(receive(64, 100), 0); /* no such buffer */
 }
 END_TEST
-
-/* The server answers with bytes for loan 1. */
-static ax_result answer_with(uint64_t data, uint32_t data_bytes) {
-    server->page->ipc = (struct ax_ipc){.data = data, .data_bytes = data_bytes};
-    return answer();
-}
 
 START_TEST(an_answer_brings_bytes) {
     lend_two((struct ax_loan){0, 0}, AX_LOAN_READ, (struct ax_loan){loans.lent + PAGE - 3, 10},
@@ -340,6 +384,7 @@ TCase *loan_copy_tests(void) {
     TCase *tcase = loan_case("loan_copy");
     tcase_add_test(tcase, a_loan_is_read);
     tcase_add_test(tcase, a_loan_is_written);
+    tcase_add_test(tcase, a_trace_tells_what_was_in_a_loan);
     tcase_add_test(tcase, a_copy_is_short_at_the_loans_end);
     tcase_add_test(tcase, a_call_has_the_loans_it_has);
     tcase_add_test(tcase, long_copies_are_cut_into_portions);
@@ -356,6 +401,7 @@ TCase *loan_copy_tests(void) {
     tcase_add_test(tcase, the_first_bytes_come_along);
     tcase_add_test(tcase, no_more_come_along_than_there_is_room_for);
     tcase_add_test(tcase, only_what_may_be_read_comes_along);
+    tcase_add_test(tcase, the_most_that_comes_along_and_goes_with_an_answer);
     tcase_add_test(tcase, what_is_not_there_does_not_come_along);
     tcase_add_test(tcase, an_answer_brings_bytes);
     tcase_add_test(tcase, a_refused_answer_leaves_the_call_unanswered);

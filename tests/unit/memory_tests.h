@@ -15,6 +15,7 @@ TCase *space_map_tests(void);
 TCase *space_unmap_tests(void);
 TCase *space_protect_tests(void);
 TCase *space_fault_tests(void);
+TCase *space_ahead_tests(void);
 TCase *space_clone_tests(void);
 TCase *space_copy_tests(void);
 TCase *space_random_tests(void);

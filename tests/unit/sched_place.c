@@ -404,6 +404,42 @@ START_TEST(answer_alone_does_not_preempt) {
 }
 END_TEST
 
+/* The call that the service's running thread makes next. */
+static struct hal_event service_event(const struct service *service) {
+    struct hal_event event = {.kind = HAL_EVENT_CALL};
+    if (service->client->on_cpu) {
+        event.call.number = AX_CALL_CALL;
+        event.call.arguments[0] = service->session;
+        return event;
+    }
+    struct ax_message *message = &service->server->page->ipc.message;
+    message->operation = 0;
+    event.call.number = AX_CALL_REPLY_RECEIVE;
+    event.call.arguments[0] = message->reply;
+    event.call.arguments[1] = service->endpoint;
+    return event;
+}
+
+/* Threads that wake each other directly use up their slices like any other, though each is in a
+ * call by the time that its slice is over. */
+START_TEST(calls_to_and_fro_share_with_equals) {
+    machine_start(1);
+    struct service service = service_start(16, 16);
+    struct thread *equal = driver_thread_with(service.client->process, 16, 0);
+    struct cpu *cpu = &kernel->cpus[0];
+    kernel_lock();
+    for (unsigned turn = 0; !equal->on_cpu; turn++) {
+        ck_assert_uint_lt(turn, 8);
+        struct hal_event event = service_event(&service);
+        model_time_advance(SLICE_NS);
+        cpu_handle(cpu, &event);
+        cpu_prepare(cpu);
+    }
+    kernel_unlock();
+    machine_stop();
+}
+END_TEST
+
 START_TEST(suspended_client_is_answered) {
     machine_start(1);
     struct service service = service_start(16, 16);
@@ -466,6 +502,7 @@ TCase *sched_place_tests(void) {
     tcase_add_test(tcase, next_thread_gives_way_to_a_better_one);
     tcase_add_test(tcase, next_thread_may_get_another_priority);
     tcase_add_loop_test(tcase, answer_alone_does_not_preempt, 1, 3);
+    tcase_add_test(tcase, calls_to_and_fro_share_with_equals);
     tcase_add_test(tcase, suspended_client_is_answered);
     tcase_add_test(tcase, thief_does_not_look_for_ever);
     return tcase;

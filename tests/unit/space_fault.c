@@ -18,10 +18,9 @@ static unsigned translations(const struct process *process, uint64_t address, ui
     return found;
 }
 
-static ax_result resolve(uint64_t address, uint32_t access, bool force, struct frame **frame,
-                         uint32_t *fault) {
+static ax_result resolve(uint64_t address, uint32_t access, bool force, struct frame **frame) {
     kernel_lock();
-    ax_result result = page_resolve(world.process, address, access, force, frame, fault);
+    ax_result result = page_resolve(world.process, address, access, force, frame);
     kernel_unlock();
     return result;
 }
@@ -180,12 +179,11 @@ START_TEST(a_page_that_needs_a_pager_is_absent) {
         driver_object(world.process, make(world.one, AX_TYPE_ENDPOINT)), struct endpoint, object);
     memory_of(world.one, memory)->pager = pager;
     struct frame *frame;
-    uint32_t fault;
-    expect(resolve(shared, AX_PROT_WRITE, false, &frame, &fault), AX_OK);
-    expect(resolve(private, AX_PROT_WRITE, false, &frame, &fault), AX_OK);
-    expect(resolve(private + PAGE, AX_PROT_READ, false, &frame, &fault), AX_OK);
-    expect(resolve(shared + 2 * PAGE, AX_PROT_READ, false, &frame, &fault), AX_ERR_ABSENT);
-    expect(resolve(private + 2 * PAGE, AX_PROT_WRITE, false, &frame, &fault), AX_ERR_ABSENT);
+    expect(resolve(shared, AX_PROT_WRITE, false, &frame), AX_OK);
+    expect(resolve(private, AX_PROT_WRITE, false, &frame), AX_OK);
+    expect(resolve(private + PAGE, AX_PROT_READ, false, &frame), AX_OK);
+    expect(resolve(shared + 2 * PAGE, AX_PROT_READ, false, &frame), AX_ERR_ABSENT);
+    expect(resolve(private + 2 * PAGE, AX_PROT_WRITE, false, &frame), AX_ERR_ABSENT);
     memory_of(world.one, memory)->pager = NULL;
 }
 END_TEST
@@ -193,10 +191,8 @@ END_TEST
 START_TEST(core_does_not_touch_registers) {
     uint64_t at = map_memory(world.one, registers_new(2), 3, RW, 0);
     struct frame *frame;
-    uint32_t fault;
-    expect(resolve(at, AX_PROT_READ, false, &frame, &fault), AX_ERR_ADDRESS);
-    ck_assert_uint_eq(fault, AX_FAULT_PROTECTION);
-    expect(resolve(at, AX_PROT_READ, true, &frame, &fault), AX_ERR_ADDRESS);
+    expect(resolve(at, AX_PROT_READ, false, &frame), AX_ERR_ADDRESS);
+    expect(resolve(at, AX_PROT_READ, true, &frame), AX_ERR_ADDRESS);
     ck_assert_uint_eq(fault_of(world.one, at + 2 * PAGE, AX_PROT_READ), AX_FAULT_BEYOND);
 }
 END_TEST
@@ -207,16 +203,14 @@ START_TEST(force_writes_private_pages_only) {
     uint64_t private = map_memory(world.one, memory, 1, AX_PROT_READ, AX_MAP_PRIVATE);
     uint64_t nothing = map_pages(world.one, 1, AX_PROT_NONE);
     struct frame *frame;
-    uint32_t fault;
-    expect(resolve(shared, AX_PROT_WRITE, true, &frame, &fault), AX_ERR_ADDRESS);
-    ck_assert_uint_eq(fault, AX_FAULT_PROTECTION);
-    expect(resolve(shared, AX_PROT_READ, true, &frame, &fault), AX_OK);
-    expect(resolve(private, AX_PROT_WRITE, false, &frame, &fault), AX_ERR_ADDRESS);
-    expect(resolve(private, AX_PROT_WRITE, true, &frame, &fault), AX_OK);
+    expect(resolve(shared, AX_PROT_WRITE, true, &frame), AX_ERR_ADDRESS);
+    expect(resolve(shared, AX_PROT_READ, true, &frame), AX_OK);
+    expect(resolve(private, AX_PROT_WRITE, false, &frame), AX_ERR_ADDRESS);
+    expect(resolve(private, AX_PROT_WRITE, true, &frame), AX_OK);
     ck_assert_ptr_ne(frame, memory_find(memory_of(world.one, memory), 0));
-    expect(resolve(nothing, AX_PROT_READ, false, &frame, &fault), AX_ERR_ADDRESS);
-    expect(resolve(nothing, AX_PROT_READ, true, &frame, &fault), AX_OK);
-    expect(resolve(nothing, AX_PROT_WRITE, true, &frame, &fault), AX_OK);
+    expect(resolve(nothing, AX_PROT_READ, false, &frame), AX_ERR_ADDRESS);
+    expect(resolve(nothing, AX_PROT_READ, true, &frame), AX_OK);
+    expect(resolve(nothing, AX_PROT_WRITE, true, &frame), AX_OK);
     ck_assert_uint_eq(fault_of(world.one, nothing, AX_PROT_READ), AX_FAULT_PROTECTION);
     ck_assert_uint_eq(fault_of(world.one, private, AX_PROT_WRITE), AX_FAULT_PROTECTION);
 }

@@ -144,11 +144,9 @@ END_TEST
 START_TEST(a_thread_that_exits_is_gone) {
     struct thread *made = made_by(world.one);
     ax_handle handle = grant_thread(made, world.server, AX_RIGHT_ALL);
-    uint64_t used = world.client_account->used_bytes;
     expect(kcall(made, AX_CALL_THREAD_EXIT, 0, 9), DRIVER_ENDED);
     ck_assert_uint_eq(signals_of(world.sam, handle), AX_SIGNAL_ENDED);
     ck_assert_uint_eq(world.client->live_threads, 2);
-    ck_assert_uint_le(world.client_account->used_bytes, used - AX_PAGE_SIZE);
     expect(kcall(world.sam, AX_CALL_THREAD_CONTROL, handle, AX_THREAD_INTERRUPT), AX_ERR_ENDED);
     expect(kcall(world.sam, AX_CALL_THREAD_CONTROL, handle, AX_THREAD_GET_REGS), AX_OK);
 }
@@ -228,14 +226,61 @@ START_TEST(a_receiver_that_exits_leaves_its_endpoint) {
 }
 END_TEST
 
-START_TEST(the_page_of_a_thread_that_exited_is_not_seen_any_more) {
+START_TEST(a_thread_that_exits_closes_a_handle) {
+    ax_handle handle = (ax_handle)create(world.one, AX_HANDLE_NONE, AX_PLACE_ANY);
+    struct thread *made = container_of(driver_object(world.client, handle), struct thread, object);
+    uint64_t threads = kernel->counters.threads;
+    expect(kcall(made, AX_CALL_THREAD_EXIT, 0, 0, stale(world.one)), AX_ERR_HANDLE);
+    expect(kcall(made, AX_CALL_THREAD_EXIT, 2, 0, handle), AX_ERR_ARGUMENT);
+    uint64_t page = driver_map(world.client, 0, 1, RW);
+    driver_fail_after(1);
+    expect(kcall(made, AX_CALL_THREAD_EXIT, page, 0, handle), AX_ERR_MEMORY);
+    ck_assert_ptr_eq(driver_object(world.client, handle), &made->object);
+    expect(kcall(made, AX_CALL_THREAD_EXIT, page, 0, handle), DRIVER_ENDED);
+    driver_settle();
+    expect(kcall(world.one, AX_CALL_HANDLE_CLOSE, handle), AX_ERR_HANDLE);
+    ck_assert_uint_eq(kernel->counters.threads, threads - 1);
+}
+END_TEST
+
+/* It stays where it was, so that nobody has to be told of a change, and is the next thread's. */
+START_TEST(the_page_of_a_thread_that_exited_is_zero_and_used_again) {
+    static const struct ax_thread_page zero;
     struct thread *made = made_by(world.one);
     uint64_t page = made->page->self;
-    ck_assert_ptr_nonnull(driver_touch(world.one, page, AX_PROT_READ)); /* its CPU knows it now */
+    memset(made->page, 7, sizeof(*made->page)); /* as its program may */
+    uint64_t used_bytes = world.client_account->used_bytes, changes = kernel->frames.changes;
     expect(kcall(made, AX_CALL_THREAD_EXIT, 0, 0), DRIVER_ENDED);
     driver_check_invariants();
-    ck_assert_ptr_null(driver_touch(world.one, page, AX_PROT_READ));
-    ck_assert_uint_eq(world.client->cause, AX_CAUSE_FAULT);
+    const void *seen = driver_touch(world.one, page, AX_PROT_READ);
+    ck_assert_ptr_nonnull(seen);
+    ck_assert_mem_eq(seen, &zero, sizeof(zero));
+    struct thread *next = made_by(world.one);
+    ck_assert_uint_eq(next->page->self, page);
+    ck_assert_uint_eq(next->page->thread_id, next->object.id);
+    ck_assert_uint_eq(next->page->inside, 0);
+    ck_assert_uint_lt(world.client_account->used_bytes, used_bytes + AX_PAGE_SIZE);
+    ck_assert_uint_eq(kernel->frames.changes, changes);
+}
+END_TEST
+
+START_TEST(pages_that_threads_left_go_with_the_process) {
+    enum { THREADS = 5 };
+    struct thread *made[THREADS];
+    uint64_t used_bytes = world.client_account->used_bytes;
+    for (unsigned i = 0; i < THREADS; i++)
+        made[i] = made_by(world.one);
+    for (unsigned i = 0; i < THREADS; i++)
+        expect(kcall(made[i], AX_CALL_THREAD_EXIT, 0, 0), DRIVER_ENDED);
+    driver_settle();
+    driver_check_invariants();
+    ck_assert_uint_ge(world.client_account->used_bytes, used_bytes + THREADS * AX_PAGE_SIZE);
+    ax_handle client = grant(world.client, world.server, AX_RIGHT_ALL);
+    end(world.client, AX_CAUSE_KILLED);
+    expect(kcall(world.sam, AX_CALL_PROCESS_CONTROL, client, AX_PROCESS_RELEASE), AX_OK);
+    driver_settle();
+    ck_assert_ptr_null(world.client->space.pages);
+    ck_assert_uint_lt(world.client_account->used_bytes, used_bytes);
 }
 END_TEST
 
@@ -257,5 +302,7 @@ void thread_create_tests(Suite *suite) {
     tcase_add_test(tcase, a_word_that_cannot_be_written_yet_keeps_the_thread);
     tcase_add_test(tcase, a_bad_word_is_passed_over);
     tcase_add_test(tcase, a_receiver_that_exits_leaves_its_endpoint);
-    tcase_add_test(tcase, the_page_of_a_thread_that_exited_is_not_seen_any_more);
+    tcase_add_test(tcase, a_thread_that_exits_closes_a_handle);
+    tcase_add_test(tcase, the_page_of_a_thread_that_exited_is_zero_and_used_again);
+    tcase_add_test(tcase, pages_that_threads_left_go_with_the_process);
 }
