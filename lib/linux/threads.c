@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "threads.h"
+
+#include <base/memory.h>
+#include <sys/ax.h>
+
+/* Ids are given in turn, up to Linux's limit, and not to two at a time. */
+#define TID_MAX UINT32_C(0x400000)
+
+/* ---- Areas ----------------------------------------------------------------------------------- */
+
+static bool area_part_map(uint64_t first, uint64_t end, uint32_t flags) {
+    struct ax_map_request request = {.address = first,
+                                     .size_bytes = end - first,
+                                     .prot = AX_PROT_READ | AX_PROT_WRITE,
+                                     .flags = AX_MAP_FIXED | flags};
+    return ax_memory_map(AX_HANDLE_NONE, AX_HANDLE_NONE, &request) >= 0;
+}
+
+/* Maps one more area; with threads_lock held. The stack's first page, and what is above it, is
+ * touched by every thread: it is made at once, which saves the faults. */
+static struct thread *area_map(struct task *task) {
+    if (task->area_count >= AX_THREAD_MAX)
+        return NULL;
+    uint64_t area =
+        AX_PERSONALITY_START + THREAD_AREAS_OFFSET + (uint64_t)task->area_count * THREAD_AREA_BYTES;
+    uint64_t used = area + THREAD_STACK_END - AX_PAGE_SIZE;
+    if (!area_part_map(used, area + THREAD_AREA_BYTES, AX_MAP_POPULATE))
+        return NULL;
+    if (!area_part_map(area + THREAD_GUARD_BYTES, used, 0)) {
+        (void)ax_memory_unmap(AX_HANDLE_NONE, used, area + THREAD_AREA_BYTES - used);
+        return NULL;
+    }
+    task->area_count++;
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): areas lie at fixed places */
+    return (struct thread *)(area + THREAD_BLOCK_AT);
+}
+
+/* Its page is zero by then, or another's. One that never ran never had one. */
+static bool thread_is_gone(const struct thread *thread) {
+    const volatile struct ax_thread_page *page = thread->page;
+    return page == NULL || page->user[USER_THREAD] != (uintptr_t)thread;
+}
+
+/* The block of a thread that is gone, off its stack; NULL: there is none. */
+static struct thread *area_reuse(struct task *task) {
+    struct thread *thread;
+    list_for_each (thread, &task->left, link) {
+        if (!thread_is_gone(thread))
+            continue;
+        list_remove(&thread->link);
+        return thread;
+    }
+    return NULL;
+}
+
+/* ---- Blocks ---------------------------------------------------------------------------------- */
+
+struct thread *thread_find(struct task *task, int64_t tid) {
+    struct thread *thread;
+    list_for_each (thread, &task->threads, link) {
+        if (thread->tid == tid)
+            return thread;
+    }
+    return NULL;
+}
+
+static uint32_t tid_next(struct task *task) {
+    do {
+        uint32_t tid = task->next_tid;
+        task->next_tid = tid >= TID_MAX ? 2 : tid + 1;
+        if (thread_find(task, tid) == NULL && (tid != task->pid || task->thread_count == 0))
+            return tid;
+    } while (true);
+}
+
+struct thread *thread_make(struct task *task) {
+    lock_take(&task->threads_lock);
+    struct thread *thread = area_reuse(task);
+    if (thread == NULL)
+        thread = area_map(task);
+    if (thread != NULL) {
+        memset(thread, 0, sizeof(*thread));
+        thread->task = task;
+        thread->tid = tid_next(task);
+        list_init(&thread->link);
+        thread->altstack.flags = L_SS_DISABLE;
+    }
+    lock_give(&task->threads_lock);
+    return thread;
+}
+
+void thread_unmake(struct thread *thread) {
+    struct task *task = thread->task;
+    lock_take(&task->threads_lock);
+    list_append(&task->left, &thread->link);
+    lock_give(&task->threads_lock);
+}
+
+void thread_join(struct thread *thread, ax_handle handle) {
+    struct task *task = thread->task;
+    lock_take(&task->threads_lock);
+    thread->handle = handle;
+    thread->is_leader = task->thread_count == 0 && list_is_empty(&task->left);
+    list_append(&task->threads, &thread->link);
+    task->thread_count++;
+    lock_give(&task->threads_lock);
+}
+
+int64_t linux_gettid(struct thread *thread, const uint64_t a[6]) {
+    (void)a;
+    return thread->tid;
+}
+
+int64_t linux_set_tid_address(struct thread *thread, const uint64_t a[6]) {
+    thread->clear_tid = a[0];
+    return thread->tid;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads of the process: their blocks and areas, and who is who. */
+#pragma once
+
+#include "task.h"
+
+/* Where its area begins: guard page, stack, room for a vector state, its block. */
+static inline uint64_t thread_area(const struct thread *thread) {
+    return (uintptr_t)thread - THREAD_BLOCK_AT;
+}
+
+static inline void *thread_vector(struct thread *thread) {
+    return (char *)thread - THREAD_BLOCK_AT + THREAD_VECTOR_AT;
+}
+
+/* A block with an area and an id, in no list. NULL: no memory, or too many. */
+struct thread *thread_make(struct task *task);
+/* One that never ran. */
+void thread_unmake(struct thread *thread);
+
+/* It is one of the task's from now on, known by the kernel's handle. */
+void thread_join(struct thread *thread, ax_handle handle);
+
+/* Says in a thread page whose it is. By the thread itself. */
+void thread_attach(struct thread *thread, struct ax_thread_page *page);
+
+/* With task->threads_lock held. NULL: no such thread. */
+struct thread *thread_find(struct task *task, int64_t tid);
+
+/* The life of the thread that sends the signals of timers; it runs nothing of the program. */
+_Noreturn void timekeeper_run(struct thread *thread);
+
+/* Makes the kernel's thread for a block: it begins in thread_begin. Its handle, or an error. */
+ax_result thread_launch(struct thread *thread);
+
+/* Marks the words of robust mutexes that it holds, and wakes who waits. */
+void robust_list_end(struct thread *thread);
