@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* A run from the machine's first moment to its last: what comes in goes where it belongs. */
+#pragma once
+
+#include "get.h"
+#include "machine.h"
+#include "options.h"
+#include "status.h"
+
+/* Before the machine starts: signals come to session_run from now on. */
+bool session_prepare(struct failure *failure);
+/* Until the machine has ended. */
+void session_run(const struct options *options, struct machine *machine, struct get *get,
+                 struct ending *ending);
