@@ -5,8 +5,8 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
 find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter)
 
-set(AX_FUZZ_SMOKE_SECONDS 20 CACHE STRING "How long ctest runs each fuzz target beyond its corpus")
-set(AX_TEST_LABELS unit hal model explore fuzz planted tidy)
+set(AX_FUZZ_SMOKE_SECONDS 10 CACHE STRING "How long ctest runs each fuzz target beyond its corpus")
+set(AX_TEST_LABELS unit hal run model explore fuzz planted tidy system)
 
 # Links the kernel and the scripted machine, as far as these targets exist, in whatever order the
 # archives need each other.
@@ -42,11 +42,14 @@ function(ax_add_test name)
     set(arg_TIMEOUT 60)
   endif()
   add_test(NAME ${name} COMMAND ${arg_COMMAND})
+  # Those that may take longest begin first, so that nothing waits for one of them at the end.
   set_tests_properties(
     ${name}
     PROPERTIES LABELS
                "${arg_LABELS}"
                TIMEOUT
+               ${arg_TIMEOUT}
+               COST
                ${arg_TIMEOUT}
                ENVIRONMENT
                "UBSAN_OPTIONS=print_stacktrace=1;ASAN_OPTIONS=detect_stack_use_after_return=0")
@@ -94,6 +97,10 @@ function(ax_add_fuzzer name)
     return()
   endif()
   ax_add_test_program(${program} FILES ${arg_FILES} LIBS ${arg_LIBS})
+  if(NOT TARGET fuzzers)
+    add_custom_target(fuzzers)
+  endif()
+  add_dependencies(fuzzers ${program})
   target_link_options(${program} PRIVATE -fsanitize=fuzzer)
   set(work ${CMAKE_BINARY_DIR}/fuzz-smoke/${name})
   file(MAKE_DIRECTORY ${work})

@@ -10,13 +10,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-FOLDERS = ("include", "lib", "core", "hal/model")
-FREESTANDING = ("include", "lib/base", "core")
+FOLDERS = ("include", "lib", "core", "hal/model", "tools")
+FREESTANDING = ("include", "lib/base", "lib/elf", "lib/cpio", "lib/manifest", "lib/stash",
+                "lib/run", "core")
 
 
 def compiles(root, compiler, header):
     command = [compiler, "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c",
-               f"-I{root / 'include'}", f"-I{root / 'lib'}"]
+               f"-I{root / 'include'}", f"-I{root / 'lib'}", f"-I{root / 'tools'}"]
     if "clang" in compiler:
         command.append("-fdouble-square-bracket-attributes")
     if header.startswith(FREESTANDING):

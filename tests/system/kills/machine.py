@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""A hosted machine with servers and a first program of a test's own."""
+
+import subprocess
+
+
+def image_make(build, folder, manifest, programs):
+    """The system image: `programs` are paths in the image, with the files they come from."""
+    (folder / "manifest").write_text(manifest)
+    lines = [f"file /etc/manifest {folder}/manifest 644",
+             f"file /lib/personality {build}/lib/linux/personality.image 755"]
+    lines += [f"file {path} {source} 755" for path, source in programs.items()]
+    listing = folder / "list"
+    listing.write_text("\n".join(lines) + "\n")
+    image = folder / "image"
+    subprocess.run([f"{build}/tools/image/axolotl-image", "-o", image, "--list", listing],
+                   check=True)
+    return image
+
+
+def machine_start(build, cpus, image):
+    """Its standard output is the kernel's log and what the first program prints."""
+    return subprocess.Popen(
+        [f"{build}/hal/hosted/axolotl-hosted", "--cpus", str(cpus), "--root",
+         f"{build}/root.image", "--image", image, "--log", "1"], stdout=subprocess.PIPE, text=True)

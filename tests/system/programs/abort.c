@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* Ends by a signal of its own. */
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(void) {
+    puts("about to abort");
+    fflush(stdout);
+    abort();
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* A server that never serves: it faults, or hangs, three calls deep. */
+#include <stdint.h>
+
+static volatile uint64_t turns;
+
+[[gnu::noinline]] static int inner(const char *how) {
+    while (how[0] == 'h')
+        turns++;
+    *(volatile int *)(uintptr_t)0x5678 = 1;
+    return 0;
+}
+
+[[gnu::noinline]] static int middle(const char *how) {
+    volatile char room[100];
+    room[0] = how[0];
+    return inner(how) + room[0];
+}
+
+[[gnu::noinline]] static int outer(const char *how) {
+    volatile char room[1000];
+    room[0] = how[0];
+    return middle(how) + room[0];
+}
+
+int main(int argc, char **argv) {
+    return outer(argc > 1 ? argv[1] : "fault") + (int)turns; /* no tail call */
+}
