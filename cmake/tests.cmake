@@ -5,7 +5,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
 find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter)
 
-set(AX_FUZZ_SMOKE_SECONDS 10 CACHE STRING "How long ctest runs each fuzz target beyond its corpus")
+set(AX_FUZZ_SMOKE_SECONDS 5 CACHE STRING "How long ctest runs each fuzz target beyond its corpus")
 set(AX_TEST_LABELS unit hal run model explore fuzz planted tidy system)
 
 # Links the kernel and the scripted machine, as far as these targets exist, in whatever order the
