@@ -2,13 +2,17 @@
 /* The machine as core finds it, and the rest of the contract that is small. */
 #include "machine.h"
 
+#include <abi/root.h>
 #include <base/align.h>
+#include <base/format.h>
 #include <base/memory.h>
 
 #include "seed.h"
 
 #define IRQ_COUNT     32
 #define PHYSICAL_BITS 48
+/* As much as core takes of it. */
+#define COMMAND_LINE_BYTES sizeof(((struct ax_boot_page *)0)->command_line)
 /* What core writes first, from the beginning of memory on: so much of each page, and its rings. */
 #define EARLY_PART       128
 #define EARLY_RINGS_PART 64
@@ -44,6 +48,13 @@ bool machine_is_ram(uint64_t physical, uint64_t page_count) {
 
 /* ---- Making it ------------------------------------------------------------------------------- */
 
+/* The date goes first: what the user says may replace it, and nothing may cut it off. */
+static const char *command_line_make(const char *from_user) {
+    static char line[COMMAND_LINE_BYTES];
+    format(line, sizeof(line), "realtime=%llu %s", (unsigned long long)clock_date_ns(), from_user);
+    return line;
+}
+
 /* RAM, and the modules behind it. */
 static void boot_fill(const struct machine_options *options) {
     uint64_t at = MEMORY_RAM + align_down(options->memory_bytes, AX_PAGE_SIZE);
@@ -52,7 +63,7 @@ static void boot_fill(const struct machine_options *options) {
         .memory_count = 1,
         .memory = {{MEMORY_RAM, at - MEMORY_RAM}},
         .kernel = {0, MEMORY_RAM},
-        .command_line = options->command_line,
+        .command_line = command_line_make(options->command_line),
         .irq_count = IRQ_COUNT,
         .irq_wired = IRQ_COUNT,
         .physical_bits = PHYSICAL_BITS,

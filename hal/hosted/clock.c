@@ -12,6 +12,9 @@
 /* How long the counter is compared with the host's clock at least. */
 #define CALIBRATION_NS UINT64_C(1000000)
 
+/* When a seeded run begins: the beginning of 2026, whatever the seed. */
+#define SEEDED_DATE_NS (UINT64_C(1767225600) * 1000000000)
+
 #define CLOCK_OFFSET (AX_KERNEL_CLOCK - AX_KERNEL_PAGE)
 #define YIELD_OFFSET (AX_KERNEL_YIELD - AX_KERNEL_PAGE)
 #define CLOCK_WORD   120 /* offset of the word, between the two */
@@ -19,6 +22,10 @@
 static uint64_t clock_scale; /* nanoseconds a count, times 2^32 */
 static uint64_t clock_start; /* the counter when the machine's clock read 0 */
 static uint64_t start_ns;
+
+uint64_t clock_date_ns(void) {
+    return seed_is_on() ? SEEDED_DATE_NS : host_date_ns(start_ns);
+}
 
 static uint64_t counter_read(void) {
     return __builtin_ia32_rdtsc();

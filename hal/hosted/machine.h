@@ -47,6 +47,8 @@ extern _Thread_local struct machine_cpu *cpu_here;
 /* The clock: first begin, then calibrate, as late as may be. */
 void clock_begin(void);
 void clock_calibrate(void);
+/* The date when it read 0: the host's, or that of all seeded runs. */
+uint64_t clock_date_ns(void);
 /* So many nanoseconds in counts. */
 uint64_t clock_counts(uint64_t time_ns);
 /* Seeded runs: programs see the time from here on. */

@@ -46,6 +46,7 @@ void image_open(void) {
     size_t offset;
     memcpy(&boot.page, map_all(AX_ROOT_BOOT, sizeof(boot.page), "the boot page"),
            sizeof(boot.page));
+    boot.realtime_ns = command_realtime(boot.page.command_line);
     if (boot.page.image_bytes == 0)
         fail("there is no system image");
     boot.image.size_bytes = boot.page.image_bytes;

@@ -248,6 +248,7 @@ static ax_result instance_load(uint32_t index, struct load_result *result) {
         .priority = (int)server->priority,
         .cpu_count = (uint32_t)boot.page.cpu_count,
         .memory_bytes = boot.page.memory_bytes,
+        .realtime_ns = boot.realtime_ns,
         .pid = server_is_init(index) ? 1 : 0,
         .place = slot_place(slot),
         .flags = own->failed != 0 ? AX_START_AFTER_FAILURE : 0,

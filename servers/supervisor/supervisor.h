@@ -29,6 +29,7 @@ struct boot {
     struct ax_boot_page page;
     struct cpio_archive image;
     struct load_image personality;
+    int64_t realtime_ns; /* the date when the machine's clock read 0; 0: nobody knows it */
 };
 extern struct boot boot;
 extern struct manifest manifest;
@@ -37,6 +38,12 @@ extern struct manifest manifest;
 void image_open(void);
 /* A file of the image. False: there is none. */
 bool image_find(struct manifest_text path, struct load_image *file);
+
+/* ---- The kernel's command line (command.c) --------------------------------------------------- */
+
+/* What `realtime=NANOSECONDS` says, the last if there are several; 0: there is none. Fails if that
+ * is no number. */
+int64_t command_realtime(const char *line);
 
 /* ---- Handles (slots.c) ----------------------------------------------------------------------- */
 

@@ -130,6 +130,33 @@ class Host(RunTest):
                 self.bad(*options, says=says, prefix=[REFUSE, call])
 
 
+class Clock(RunTest):
+    SEEDED = 1767225600 * 10**9  # 2026-01-01
+
+    def test_a_seeded_run_has_its_own_date(self):
+        """The same in each: what passes is virtual, and depends on the seed."""
+        dates = [self.succeeds("date", options=("--seed", seed)) for seed in (1, 1, 2)]
+        self.assertEqual(dates[0], dates[1])
+        self.assertNotEqual(dates[0], dates[2])
+        for date in map(int, b" ".join(dates).split()):
+            self.assertGreaterEqual(date, self.SEEDED)
+            self.assertLess(date, self.SEEDED + 60 * 10**9)
+
+    def kernel(self, command):
+        """A kernel process with that command line: its status, and what its log says."""
+        run = subprocess.run([runs.KERNEL, "--root", runs.ROOT, "--image", runs.IMAGE, "--log", "1",
+                              "--command", command], capture_output=True, text=True, check=False,
+                             stdin=subprocess.DEVNULL, timeout=runs.PATIENCE)
+        return run.returncode, run.stdout
+
+    def test_a_date_that_is_none(self):
+        for text in ("", "soon", "-1", "12x", "0x10", "9223372036854775808"):
+            status, log = self.kernel(f"realtime={text} quiet")
+            self.assertEqual(status, 1)
+            self.assertIn(f'the kernel\'s command line: realtime="{text}" is not a number of '
+                          "nanoseconds", log)
+
+
 class Full(RunTest):
     """A file system without room, mounted by whoever may."""
 

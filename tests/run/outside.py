@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import threading
+import time
 
 import runs
 from runs import QUICK, RunTest
@@ -90,6 +91,14 @@ class Statuses(RunTest):
         self.assertEqual(found["EMPTY"], "")
         for name in ("UNSET", "OTHER", "TERM", "AX_TEST_MARK"):
             self.assertNotIn(name, found)
+
+    def test_the_date_is_the_hosts(self):
+        before = time.time_ns()
+        dates = list(map(int, self.succeeds("date").split()))
+        after = time.time_ns()
+        for date in dates:
+            self.assertGreater(date, before - 10**9)
+            self.assertLess(date, after + 10**9)
 
     def test_directory(self):
         self.assertEqual(self.succeeds("directory", options=("--cwd", "/tmp")), b"/tmp\n")

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/time.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -101,6 +103,19 @@ static void do_environment(void) {
         say(*variable);
         say("\n");
     }
+}
+
+/* The date, in nanoseconds since 1970, as the clock and as the older call tell it. */
+static void do_date(void) {
+    struct timespec now;
+    struct timeval before;
+    char text[64];
+    if (gettimeofday(&before, NULL) != 0 || clock_gettime(CLOCK_REALTIME, &now) != 0)
+        wrong("the clock");
+    snprintf(text, sizeof(text), "%lld %lld\n",
+             (long long)before.tv_sec * 1000000000 + before.tv_usec * 1000LL,
+             (long long)now.tv_sec * 1000000000 + now.tv_nsec);
+    say(text);
 }
 
 static void do_directory(void) {
@@ -195,6 +210,7 @@ static const struct {
     {"both", do_both},
     {"arguments", do_arguments},
     {"environment", do_environment},
+    {"date", do_date},
     {"directory", do_directory},
     {"terminals", do_terminals},
     {"sizes", do_sizes},

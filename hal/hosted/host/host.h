@@ -44,6 +44,8 @@ void host_memory_punch(uint64_t offset, uint64_t size_bytes);
 /* ---- Time and chance ------------------------------------------------------------------------- */
 
 uint64_t host_time_ns(void);
+/* What the host takes for the date at that time, a little while ago: nanoseconds since 1970. */
+uint64_t host_date_ns(uint64_t time_ns);
 /* The processor's time stamp counter and host_time_ns at the same moment. */
 void host_time_pair(uint64_t *counter, uint64_t *time_ns);
 /* False: the counter does not run evenly on all CPUs. */

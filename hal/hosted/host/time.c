@@ -15,6 +15,13 @@ uint64_t host_time_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
+uint64_t host_date_ns(uint64_t time_ns) {
+    struct timespec date;
+    clock_gettime(CLOCK_REALTIME, &date);
+    return (uint64_t)date.tv_sec * 1000000000U + (uint64_t)date.tv_nsec -
+           (host_time_ns() - time_ns);
+}
+
 /* The pair that was read fastest is the one least disturbed. */
 void host_time_pair(uint64_t *counter, uint64_t *time_ns) {
     uint64_t best = UINT64_MAX;
