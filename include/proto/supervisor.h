@@ -54,6 +54,11 @@ struct supervisor_server {
     uint32_t failed; /* 1: the last instance ended of itself: a fault, an error, or hanging */
     uint32_t early;  /* failures in a row before the instance had received anything */
     uint32_t reserved;
+    /* The three counts when its last instance was started. What its end makes of them is computed
+     * from these, so that it may be done twice. */
+    struct {
+        uint32_t restarts, deaths, early, reserved;
+    } before;
     /* How the last instance ended. */
     uint32_t cause, fault;
     int64_t code;

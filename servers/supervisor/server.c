@@ -273,6 +273,9 @@ enum server_start server_start(uint32_t index) {
     struct load_result result;
     slot_close(SUPERVISOR_SERVER(index, SUPERVISOR_PROCESS));
     own->state = SUPERVISOR_STARTING;
+    own->before.restarts = own->restarts;
+    own->before.deaths = own->deaths;
+    own->before.early = own->early;
     if (!server_is_init(index) &&
         slot_handle(SUPERVISOR_SERVER(index, SUPERVISOR_ENDPOINT)) == AX_HANDLE_NONE) {
         endpoint_prepare(index);
@@ -308,7 +311,7 @@ void server_report(uint32_t index) {
         .name = status->servers[index].name,
         .path = program_path(index),
         .pid = server_is_init(index) ? 1 : 0,
-        .instance = status->servers[index].restarts + 1,
+        .instance = status->servers[index].before.restarts + 1,
     };
     crash_report(&subject);
 }

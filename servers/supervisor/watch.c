@@ -65,7 +65,7 @@ static void next_plan(uint32_t index) {
     uint64_t now_ns = ax_clock_ns(), wait_ns = server->backoff_ns;
     bool is_in_row =
         own->cause != AX_CAUSE_KILLED && now_ns - own->started_ns < server->backoff_max_ns;
-    own->deaths = is_in_row ? own->deaths + 1 : 0;
+    own->deaths = is_in_row ? own->before.deaths + 1 : 0;
     bool is_over =
         server->restart == MANIFEST_RESTART_NEVER ||
         (server->restart == MANIFEST_RESTART_LIMITED && own->deaths >= server->restart_limit);
@@ -84,6 +84,7 @@ static void next_plan(uint32_t index) {
 /* What it keeps is given up where instance after instance dies of it. */
 static void early_count(uint32_t index) {
     struct supervisor_server *own = &status->servers[index];
+    own->early = own->before.early;
     if (server_delivered(index) != own->delivered)
         own->early = 0;
     else if (own->failed)
@@ -126,7 +127,7 @@ static void instance_over(uint32_t index) {
         init_ended(own);
     own->failed = has_failed(own);
     early_count(index);
-    own->restarts++;
+    own->restarts = own->before.restarts + 1;
     next_plan(index);
     if (process != AX_HANDLE_NONE)
         instance_forget(index, process);
@@ -216,8 +217,9 @@ static void instance_adopt(uint32_t index) {
     if (own->state != SUPERVISOR_STARTING && own->state != SUPERVISOR_RUNNING)
         return;
     if (ax_object_info(slot_handle(slot), &info) == AX_OK) {
-        /* It is complete when its thread is let go, the last thing that is done. */
-        bool is_made = info.process.cause != AX_CAUSE_NONE ||
+        /* It is complete when its thread is let go, the last thing that is done. Later somebody
+         * else may have suspended it, who lets it go on. */
+        bool is_made = own->state == SUPERVISOR_RUNNING || info.process.cause != AX_CAUSE_NONE ||
                        (info.process.threads > 0 && (info.signals & AX_SIGNAL_SUSPENDED) == 0);
         if (is_made) {
             own->state = SUPERVISOR_RUNNING;

@@ -18,8 +18,9 @@ def image_make(build, folder, manifest, programs):
     return image
 
 
-def machine_start(build, cpus, image):
+def machine_start(build, cpus, image, root=None):
     """Its standard output is the kernel's log and what the first program prints."""
     return subprocess.Popen(
         [f"{build}/hal/hosted/axolotl-hosted", "--cpus", str(cpus), "--root",
-         f"{build}/root.image", "--image", image, "--log", "1"], stdout=subprocess.PIPE, text=True)
+         root or f"{build}/root.image", "--image", image, "--log", "1"],
+        stdout=subprocess.PIPE, text=True)
