@@ -157,6 +157,17 @@ class Clock(RunTest):
                           "nanoseconds", log)
 
 
+class Seeded(RunTest):
+    def test_a_reader_that_goes(self):
+        run = self.start("--seed", 1, "--", "probe", "yes")
+        run.read_until(b"y\n")
+        run.process.stdout.close()
+        run.process.stdout = None
+        status, _, err = run.finish()
+        self.assertEqual((status, err), (125, b"scripts/run: nobody reads stdout any more: a "
+                                              b"seeded run ends there\n"))
+
+
 class Full(RunTest):
     """A file system without room, mounted by whoever may."""
 
@@ -174,6 +185,18 @@ class Full(RunTest):
             self.assertEqual(out, b"hello\n" + left)
             self.assertEqual(err, b"scripts/run: disk/out cannot be written: No space left on "
                                   b"device\n")
+
+    def test_a_full_disk_as_stdout(self):
+        """A seeded run ends there, and says why in one line: what is written belongs to it."""
+        with open("/dev/full", "wb") as full:
+            for stream in ("stdout", "stderr"):
+                status, _, err = self.probe("both", options=("--seed", 1, "--status", "status"),
+                                            **{stream: full})
+                reason = f"{stream} cannot be written: No space left on device"
+                self.assertEqual(status, 125)
+                self.status_is(end="machine-failed", status=125, reason=reason)
+                if stream == "stdout":
+                    self.assertEqual(err.decode(), f"scripts/run: {reason}\n")
 
 
 if __name__ == "__main__":

@@ -154,11 +154,19 @@ static unsigned vectors_fill(struct iovec vectors[HOST_VECTORS], const struct ho
     return count;
 }
 
+static bool is_for_now(int error) {
+    return error == EAGAIN || error == EINTR;
+}
+
+static bool is_leaving(int error) {
+    return error == EPIPE || error == ECONNRESET;
+}
+
 /* What an error means; those that are nobody's leaving are told. */
 static int64_t failure(const struct port *port, const char *what) {
-    if (errno == EAGAIN || errno == EINTR)
+    if (is_for_now(errno))
         return HOST_AGAIN;
-    if (errno != EPIPE && errno != ECONNRESET)
+    if (!is_leaving(errno))
         dprintf(STDERR_FILENO, "axolotl: cannot %s %s: %s\n", what, port->name, strerror(errno));
     return HOST_BROKEN;
 }
@@ -184,14 +192,20 @@ static ssize_t some_write(const struct port *own, struct iovec *vectors, unsigne
     return gone;
 }
 
+static _Noreturn void seeded_fail(const struct port *own) {
+    if (is_leaving(errno))
+        host_fail("nobody reads %s any more: a seeded run ends there", own->name);
+    host_fail("%s cannot be written: %s", own->name, strerror(errno));
+}
+
 /* Writes all of it, however long that takes. */
 static int64_t all_write(const struct port *own, struct iovec *vectors, unsigned count) {
     int64_t all = 0;
     while (count > 0) {
         struct pollfd poll_one = {.fd = own->fd, .events = POLLOUT};
         ssize_t gone = some_write(own, vectors, count);
-        if (gone < 0 && failure(own, "write") != HOST_AGAIN)
-            host_fail("nobody reads %s any more: a seeded run ends there", own->name);
+        if (gone < 0 && !is_for_now(errno))
+            seeded_fail(own);
         if (gone < 0)
             poll(&poll_one, 1, -1);
         all += gone > 0 ? gone : 0;
