@@ -61,6 +61,25 @@ class BadInput(RunTest):
             self.bad(option, ".", says=". cannot be written: it is a folder")
             self.bad(option, "/proc/nothing", says="/proc/nothing cannot be written: ")
 
+    def test_a_fifo_that_nobody_reads(self):
+        """Refused after a moment, in which its reader may still come."""
+        os.mkfifo(self.folder / "fifo")
+        for option in ("--status", "--trace"):
+            self.bad(option, "fifo", says="fifo cannot be written: it is a pipe that nobody reads: "
+                                          "start its reader first")
+        self.write("in")
+        status, out, err = self.probe("hello", options=("--file", "in=/f", "--get", "/f=fifo"))
+        self.assertEqual((status, out), (0, b"hello\n"))
+        self.assertEqual(err, b"scripts/run: fifo cannot be written: it is a pipe that nobody "
+                              b"reads: start its reader first\n")
+
+    def test_a_fifo_whose_reader_comes_late(self):
+        os.mkfifo(self.folder / "fifo")
+        run = self.start("--trace", "fifo", "--", "probe", "hello")
+        with open(self.folder / "fifo", "rb") as fifo:
+            self.assertTrue(fifo.read())
+        self.assertEqual(run.finish(), (0, b"hello\n", b""))
+
     def test_the_line_itself(self):
         self.bad("--frobnicate", says="--frobnicate is no option, or takes no value; try --help")
         self.bad("--quiet=yes", says="--quiet=yes is no option, or takes no value; try --help")

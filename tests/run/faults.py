@@ -53,6 +53,15 @@ class Faults(RunTest):
         status, out, err = self.probe("hello", fake="linger")
         self.assertEqual((status, out, err), (0, b"hello\n", b""))
 
+    def test_one_whose_trace_is_not_taken(self):
+        """Whoever reads it takes too long in the end: it is not complete, and that is told."""
+        os.mkfifo(self.folder / "fifo")
+        run = self.start("--trace", "fifo", "--", "probe", "hello", fake="linger")
+        with open(self.folder / "fifo", "rb"):
+            self.assertEqual(run.finish(), (
+                125, b"hello\n", b"scripts/run: fifo is not complete: the machine was still "
+                                 b"writing it 5 s after its end\n"))
+
     def test_one_that_does_not_answer(self):
         status, _, err = self.probe("hello", options=("--timeout", "0.1", "--status", "status"),
                                     fake="hang")

@@ -49,7 +49,7 @@ static void item_fail(struct item *item, const char *what, const char *why) {
     if (item->has_failed)
         return;
     item->has_failed = true;
-    fail(&item->failure, "%s %s", what, why);
+    fail(&item->failure, "%s%s%s", what, *why == '\0' ? "" : " ", why);
 }
 
 static void item_fail_below(struct item *item, const char *why) {

@@ -80,6 +80,11 @@ static int run_finish(struct run *run) {
     if (run->has_started)
         get_end(run->get, run->ending.outcome == OUTCOME_FAILED ? "the machine failed"
                                                                 : "the machine was ended before");
+    if (run->trace.fd >= 0 && run->ending.was_writing) {
+        tell("%s is not complete: the machine was still writing it %llu s after its end",
+             run->options.trace, (unsigned long long)(SESSION_PATIENCE_NS / 1000000000U));
+        is_written = false;
+    }
     if (run->trace.fd >= 0 && !place_finish(&run->trace, (mode_t)-1, &failure)) {
         tell("%s", failure.text);
         is_written = false;

@@ -3,13 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define TRIES 100
+/* How long the reader of a FIFO may take to come. */
+#define READER_US       500000
+#define READER_AGAIN_US 50000
 
 /* How many characters of the path are its folder, with the slash. */
 static int folder_length(const char *path) {
@@ -62,6 +67,40 @@ static bool is_system(const char *path) {
     return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
 }
 
+static void alarm_take(int number) {
+    (void)number;
+}
+
+/* Waits for a FIFO's reader, who may just be being started: not for ever. */
+static int open_waiting(const char *path, int flags) {
+    const struct sigaction take = {.sa_handler = alarm_take}, usual = {.sa_handler = SIG_DFL};
+    /* Again and again, for the first may come before the wait. */
+    const struct itimerval limit = {{0, READER_AGAIN_US}, {0, READER_US}}, never = {{0}, {0}};
+    sigset_t alarms;
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &alarms, NULL);
+    sigaction(SIGALRM, &take, NULL);
+    setitimer(ITIMER_REAL, &limit, NULL);
+    int fd = open(path, flags);
+    int error = errno == EINTR ? ENXIO : errno;
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigaction(SIGALRM, &usual, NULL);
+    errno = error;
+    return fd;
+}
+
+static int open_direct(const char *path) {
+    const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY;
+    int fd = open(path, flags | O_NONBLOCK);
+    if (fd < 0)
+        return errno == ENXIO ? open_waiting(path, flags) : -1;
+    if (fcntl(fd, F_SETFL, flags & ~O_CLOEXEC) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 bool place_open(struct place *place, const char *path, struct failure *failure) {
     struct stat status;
     *place = (struct place){.path = path, .fd = -1};
@@ -75,11 +114,16 @@ bool place_open(struct place *place, const char *path, struct failure *failure) 
     if (exists && !place->is_direct && place->path == NULL)
         return fail(failure, "%s cannot be written: %s", path, strerror(errno));
     if (place->is_direct)
-        place->fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+        place->fd = open_direct(path);
     else
         place->fd = open_nameless(place->path);
     if (place->fd < 0 && !place->is_direct && (errno == EOPNOTSUPP || errno == EISDIR))
         place->fd = open_beside(place);
+    if (place->fd < 0 && exists && S_ISFIFO(status.st_mode) && errno == ENXIO)
+        return fail(failure,
+                    "%s cannot be written: it is a pipe that nobody reads: start its "
+                    "reader first",
+                    path);
     if (place->fd < 0)
         return fail(failure, "%s cannot be written: %s", path, strerror(errno));
     return true;

@@ -19,9 +19,6 @@
 #include "tell.h"
 #include "terminal.h"
 
-/* TERM, 2 s, KILL happen inside; whoever does not even say anything in this time is killed. */
-#define PATIENCE_NS UINT64_C(5000000000)
-
 enum phase {
     PHASE_RUNNING,
     PHASE_STOPPING, /* the machine was asked to end */
@@ -118,7 +115,7 @@ static void session_stop(struct session *session, enum ax_run_reason reason, int
     }
     message_send(session, AX_RUN_STOP, reason, 0);
     session->phase = PHASE_STOPPING;
-    session->deadline_ns = clock_now() + PATIENCE_NS;
+    session->deadline_ns = clock_now() + SESSION_PATIENCE_NS;
 }
 
 static void size_send(struct session *session) {
@@ -148,7 +145,7 @@ static bool message_take(struct session *session, const struct run_message *mess
     struct failure failure = {0};
     /* As long as something comes it is at work. */
     if (session->phase == PHASE_STOPPING)
-        session->deadline_ns = clock_now() + PATIENCE_NS;
+        session->deadline_ns = clock_now() + SESSION_PATIENCE_NS;
     switch (message->kind) {
     case AX_RUN_NOTE: note_take(session, message); break;
     case AX_RUN_TERMINAL:
@@ -172,7 +169,7 @@ static bool message_take(struct session *session, const struct run_message *mess
     case AX_RUN_DONE:
         session->is_done = true;
         session->phase = PHASE_DONE;
-        session->deadline_ns = clock_now() + PATIENCE_NS;
+        session->deadline_ns = clock_now() + SESSION_PATIENCE_NS;
         break;
     default: break;
     }
@@ -333,7 +330,8 @@ static void deadline_check(struct session *session) {
     }
     if (session->phase == PHASE_STOPPING)
         session_fail(session, "the machine did not end within %llu s of being asked to",
-                     (unsigned long long)(PATIENCE_NS / 1000000000U));
+                     (unsigned long long)(SESSION_PATIENCE_NS / 1000000000U));
+    session->ending->was_writing = session->is_done;
     session_kill(session);
 }
 

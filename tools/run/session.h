@@ -7,6 +7,9 @@
 #include "options.h"
 #include "status.h"
 
+/* TERM, 2 s, KILL happen inside; whoever does not even say anything in this time is killed. */
+#define SESSION_PATIENCE_NS UINT64_C(5000000000)
+
 /* Before the machine starts: signals come to session_run from now on. */
 bool session_prepare(struct failure *failure);
 /* Until the machine has ended. */

@@ -23,6 +23,7 @@ struct ending {
     uint32_t value;
     char reason[1024]; /* why it failed, or more about how PROGRAM ended; empty: nothing */
     uint64_t duration_ns;
+    bool was_writing; /* the machine did not end when it had nothing more to say: it was killed */
 };
 
 int ending_status(const struct ending *ending);
