@@ -157,6 +157,11 @@ static void fault_early(const struct fake *fake) {
         dprintf(fake->log, "%s\n", more);
     if (fake_has(fake, "warn", &more))
         dprintf(STDERR_FILENO, "axolotl: %s\n", more);
+    if (fake_has(fake, "refuse", &more)) {
+        dprintf(STDERR_FILENO, "axolotl: %s\n", more);
+        for (;;)
+            pause();
+    }
     if (fake_has(fake, "flood", NULL)) {
         for (int i = 0; i < 20000; i++)
             dprintf(fake->log, "line %d of many\n", i);
@@ -322,6 +327,8 @@ int main(int argc, char **argv) {
     fault_early(&fake);
     fake_send(&fake, AX_RUN_READY, (uint64_t[RUN_WORDS]){AX_RUN_VERSION}, "", 0);
     const char *more;
+    if (fake_has(&fake, "refuse-later", &more))
+        dprintf(STDERR_FILENO, "axolotl: %s\n", more);
     if (fake_has(&fake, "hang", &more)) {
         dprintf(fake.log, "%s\n", *more != '\0' ? more : "hanging");
         for (;;)

@@ -21,6 +21,18 @@ class Faults(RunTest):
         self.dies("halt:1", "supervisor: the manifest is damaged")
         self.dies("halt:0", "supervisor: the manifest is damaged")
 
+    def test_a_host_that_refuses_a_process(self):
+        """Before there is a program: nothing comes of such a machine."""
+        reason = "the host refuses a process for an address space: (ulimit -u)"
+        self.dies(f"refuse:{reason}", reason)
+
+    def test_a_host_that_refuses_the_programs(self):
+        reason = "the host refuses a process for an address space: (ulimit -u)"
+        status, _, err = self.probe("signal", 9, fake=f"refuse-later:{reason}",
+                                    options=("--status", "status"))
+        self.assertEqual((status, err.decode()), (125, f"scripts/run: {reason}\n"))
+        self.status_is(end="machine-failed", status=125, reason=reason)
+
     def test_a_machine_that_says_nothing(self):
         self.dies("mute:3", "the machine ended without a word, with status 3")
 

@@ -11,6 +11,7 @@
 #define LINE_MAX  1024
 
 #define KERNEL_NAME "axolotl: "
+#define REFUSAL     "the host refuses "
 
 static bool is_shown;
 static char ring[LOG_BYTES];
@@ -23,9 +24,27 @@ struct lines {
 };
 
 static struct lines log_lines, complaints;
+static char refusal[LINE_MAX];
 
 void log_begin(bool shows) {
     is_shown = shows;
+}
+
+/* Without the name that the kernel process says before it. */
+static const char *without_name(const char *complaint) {
+    const size_t length = sizeof(KERNEL_NAME) - 1;
+    return complaint + (strncmp(complaint, KERNEL_NAME, length) == 0 ? length : 0);
+}
+
+/* Whether another refusal came before, from which this one follows: it says nothing new. */
+static bool refusal_follows(const char *complaint) {
+    const char *text = without_name(complaint);
+    if (strncmp(text, REFUSAL, sizeof(REFUSAL) - 1) != 0)
+        return false;
+    bool follows = refusal[0] != '\0';
+    if (!follows)
+        memcpy(refusal, text, strlen(text) + 1);
+    return follows;
 }
 
 static void line_end(struct lines *lines) {
@@ -36,12 +55,12 @@ static void line_end(struct lines *lines) {
         tell_text(lines->next, lines->length);
         tell_text("\n", 1);
     }
-    if (lines == &complaints)
-        log_warn();
     memset(lines->next + lines->length, 0, LINE_MAX - lines->length);
     lines->length = 0;
-    if (lines == &log_lines && crash_take(lines->next))
+    if (lines == &log_lines ? crash_take(lines->next) : refusal_follows(lines->next))
         return;
+    if (lines == &complaints)
+        log_warn();
     memcpy(lines->last, lines->next, LINE_MAX);
 }
 
@@ -64,16 +83,18 @@ void log_complain(const char *text, size_t size) {
     lines_put(&complaints, text, size);
 }
 
-/* Without the name that the kernel process says before it. */
-static const char *complaint_text(void) {
-    const size_t length = sizeof(KERNEL_NAME) - 1;
-    return complaints.last + (strncmp(complaints.last, KERNEL_NAME, length) == 0 ? length : 0);
-}
-
 void log_warn(void) {
     if (complaints.last[0] != '\0' && !is_shown)
-        tell("%s", complaint_text());
+        tell("%s", without_name(complaints.last));
     complaints.last[0] = '\0';
+}
+
+const char *log_refusal(void) {
+    if (refusal[0] == '\0')
+        return NULL;
+    if (strcmp(without_name(complaints.last), refusal) == 0)
+        complaints.last[0] = '\0';
+    return refusal;
 }
 
 void log_end(void) {
@@ -86,7 +107,7 @@ const char *log_reason(void) {
     static char reason[LINE_MAX];
     line_end(&log_lines);
     line_end(&complaints);
-    const char *found = complaints.last[0] != '\0' ? complaint_text() : log_lines.last;
+    const char *found = complaints.last[0] != '\0' ? without_name(complaints.last) : log_lines.last;
     memset(reason, 0, sizeof(reason));
     memcpy(reason, found, strlen(found));
     complaints.last[0] = '\0';

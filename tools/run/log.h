@@ -14,6 +14,9 @@ void log_put(const char *text, size_t size);
 void log_complain(const char *text, size_t size);
 /* Tells the last complaint, if it was not told or taken as a reason yet. */
 void log_warn(void);
+/* What the host refused the machine, as it complained of that; NULL: nothing. Whoever asks tells it
+ * as a reason. */
+const char *log_refusal(void);
 /* Nothing more comes: what was not whole counts as it is. */
 void log_end(void);
 /* Why the machine gave up, as it says: its last complaint, or else the log's last line. NULL: it

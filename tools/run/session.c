@@ -32,8 +32,10 @@ struct session {
     struct get *get;
     struct ending *ending;
     enum phase phase;
+    bool is_ready;        /* init runs */
     bool is_done;         /* all that was to come has come */
     bool is_reported;     /* what the threads wait for was shown */
+    bool is_refused;      /* the host does not let it begin */
     bool has_failed;      /* the reason is known */
     bool has_keys;        /* the terminal still is one */
     uint64_t deadline_ns; /* of the phase */
@@ -147,6 +149,7 @@ static bool message_take(struct session *session, const struct run_message *mess
     if (session->phase == PHASE_STOPPING)
         session->deadline_ns = clock_now() + SESSION_PATIENCE_NS;
     switch (message->kind) {
+    case AX_RUN_READY: session->is_ready = true; break;
     case AX_RUN_NOTE: note_take(session, message); break;
     case AX_RUN_TERMINAL:
         if (message->words[0] == AX_RUN_TERMINAL_LINES && !terminal_take_lines(&failure))
@@ -335,6 +338,16 @@ static void deadline_check(struct session *session) {
     session_kill(session);
 }
 
+/* A machine whose first processes cannot be made would try for ever. */
+static void refusal_check(struct session *session) {
+    const char *refusal = session->is_ready ? NULL : log_refusal();
+    if (refusal == NULL || session->phase == PHASE_KILLED)
+        return;
+    session_fail(session, "%s", refusal);
+    session->is_refused = true;
+    session_kill(session);
+}
+
 static struct pollfd poll_of(int fd, bool reads, bool writes) {
     short events = (short)((reads ? POLLIN : 0) | (writes ? POLLOUT : 0));
     return (struct pollfd){.fd = events == 0 ? -1 : fd, .events = events};
@@ -370,7 +383,19 @@ static void session_round(struct session *session) {
         keys_pass(session);
     if (session->out_count != 0 && session->machine->control >= 0)
         messages_flush(session);
+    refusal_check(session);
     deadline_check(session);
+}
+
+/* PROGRAM was ended because the host has no room for it. */
+static void program_refused(struct session *session) {
+    struct ending *ending = session->ending;
+    bool is_killed = ending->how == AX_RUN_END_SIGNAL && ending->value == SIGKILL;
+    const char *refusal = is_killed && ending->outcome == OUTCOME_PROGRAM ? log_refusal() : NULL;
+    if (refusal == NULL)
+        return;
+    session_fail(session, "%s", refusal);
+    ending->outcome = OUTCOME_FAILED;
 }
 
 /* Why a machine that has ended without saying that all was done has done so. */
@@ -395,14 +420,17 @@ static void session_conclude(struct session *session) {
     bool is_whole = session->is_done && ending->how != 0;
     if (session->is_done && ending->how == 0)
         session_fail(session, "the machine did not say how PROGRAM ended");
-    if (!is_whole)
+    if (is_whole)
+        program_refused(session);
+    else
         failure_find(session);
     if (!is_whole && ending->outcome == OUTCOME_PROGRAM)
         ending->outcome = OUTCOME_FAILED;
     bool is_mute = ending->outcome == OUTCOME_TIMEOUT && !session->is_reported;
     if (is_mute)
         tell("the machine does not answer, so there is no report of its threads");
-    if (is_mute || (session->has_failed && (session->phase == PHASE_KILLED || WIFSIGNALED(status))))
+    if (is_mute || (session->has_failed && !session->is_refused &&
+                    (session->phase == PHASE_KILLED || WIFSIGNALED(status))))
         log_tell_last();
     log_end();
 }

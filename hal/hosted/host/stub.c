@@ -131,12 +131,13 @@ static bool request_send(uint64_t orders_offset, int report) {
     return sendmsg(zygote_fd, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(orders_offset);
 }
 
-/* The first time; whoever wanted it may do without. */
+/* The front end knows such complaints by their beginning (tools/run/log.c). The first time; whoever
+ * wanted it may do without. */
 static bool stub_missing(int error) {
     static bool is_told;
     errno = error;
     if (!is_told)
-        dprintf(STDERR_FILENO, "axolotl: no process for an address space can be had: %s\n",
+        dprintf(STDERR_FILENO, "axolotl: the host refuses a process for an address space: %s\n",
                 host_error_text());
     is_told = true;
     return false;
@@ -153,7 +154,8 @@ bool host_stub_make(uint64_t orders_offset, struct host_stub *stub) {
         return true;
     }
     close(stub->report);
-    return stub_missing(pid < 0 ? (int)-pid : EPIPE);
+    /* Where the zygote has gone the watch says so, and ends the machine. */
+    return pid != -EPIPE && stub_missing((int)-pid);
 }
 
 void host_stub_kill(const struct host_stub *stub) {
@@ -209,8 +211,8 @@ void host_child_reap(int pid) {
 void host_stub_refused(void) {
     static _Atomic bool is_told;
     if (!atomic_exchange(&is_told, true))
-        dprintf(STDERR_FILENO, "axolotl: a process was ended, for no more threads or mappings can "
-                               "be had for it (ulimit -u, vm.max_map_count)\n");
+        dprintf(STDERR_FILENO, "axolotl: the host refuses more threads or mappings for a process, "
+                               "which was ended (ulimit -u, vm.max_map_count)\n");
 }
 
 enum host_report host_report_wait(const struct host_stub *stub) {
