@@ -65,7 +65,9 @@ class Images(RunTest):
         content = runs.ROOT.read_bytes()
         self.bad(b"", f"{self.folder}/root is empty: build it again", "root", "--root")
         for damage in (content[:100], content[:8192], b"x" * 8192):
-            self.bad(damage, "root task: damaged image", "root", "--root")
+            self.bad(damage, f"{self.folder}/root cannot be booted: root task: damaged image",
+                     "root", "--root")
+            self.bad(damage, ": build it again", "root", "--root")
 
     def test_programs(self):
         content = runs.PROBE.read_bytes()

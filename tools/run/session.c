@@ -19,6 +19,9 @@
 #include "tell.h"
 #include "terminal.h"
 
+/* How core says that the root task's image is not right; it does not know the file. */
+#define ROOT_DAMAGED "root task: damaged image"
+
 enum phase {
     PHASE_RUNNING,
     PHASE_STOPPING, /* the machine was asked to end */
@@ -404,7 +407,10 @@ static void failure_find(struct session *session) {
     const char *reason = WIFEXITED(status) ? log_reason() : NULL;
     if (session->phase == PHASE_KILLED)
         return;
-    if (reason != NULL)
+    if (reason != NULL && strncmp(reason, ROOT_DAMAGED, sizeof(ROOT_DAMAGED) - 1) == 0)
+        session_fail(session, "%s cannot be booted: %s: build it again", session->options->root,
+                     reason);
+    else if (reason != NULL)
         session_fail(session, "%s", reason);
     else if (WIFSIGNALED(status))
         session_fail(session, "the machine failed: its kernel process was ended by signal %d (%s)",
