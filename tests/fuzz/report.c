@@ -23,7 +23,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ASSERT(lines != NULL && file != NULL && stream != NULL);
     file = realloc(file, size - begin != 0 ? size - begin : 1);
     memcpy(file, data + begin, size - begin);
+    uint64_t effort = UINT64_C(1) << 20;
     bool is_program = program_open(&program, file, size - begin);
+    program.effort = &effort;
     report_headline(stream, "fuzzed", lines);
     report_details(stream, "/bin/fuzzed", lines, is_program ? &program : NULL);
     fclose(stream);

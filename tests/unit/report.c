@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Programs that are made to keep whoever follows their calls busy. */
+#include <tools/run/report.h>
 #include <tools/run/unwind.h>
 
 #include <check.h>
+#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +81,86 @@ START_TEST(number_that_is_too_large) {
 }
 END_TEST
 
+/* ---- Effort ---------------------------------------------------------------------------------- */
+
+#define SYMBOLS 1000
+
+/* Functions of one byte behind each other, and a name that does not end. */
+static void symbols_make(void) {
+    static const uint64_t start = 0x400000;
+    Elf64_Sym *symbol = malloc(SYMBOLS * sizeof(*symbol) + FILE_BYTES);
+    ck_assert_ptr_nonnull(symbol);
+    file = (uint8_t *)symbol;
+    memset(file + SYMBOLS * sizeof(*symbol), 'n', FILE_BYTES);
+    for (size_t i = 0; i < SYMBOLS; i++)
+        symbol[i] = (Elf64_Sym){.st_name = 1,
+                                .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
+                                .st_shndx = 1,
+                                .st_value = start + i,
+                                .st_size = 1};
+    program = (struct program){.bytes = file, .size = SYMBOLS * sizeof(*symbol) + FILE_BYTES};
+    program.text[program.text_count++] = (struct program_part){0, SYMBOLS, start};
+    program.symbols = (struct program_part){0, SYMBOLS * sizeof(*symbol), 0};
+    program.names = (struct program_part){SYMBOLS * sizeof(*symbol), FILE_BYTES, 0};
+}
+
+/* A name is found while there is effort left, and none is guessed when it is used up. */
+START_TEST(symbols_cost_effort) {
+    uint64_t effort = 2 * SYMBOLS + SYMBOLS / 2, offset;
+    size_t length;
+    symbols_make();
+    program.effort = &effort;
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_ptr_nonnull(program_function(&program, 0x400123, &length, &offset));
+        ck_assert_uint_eq(length, PROGRAM_NAME_MAX);
+        ck_assert(!program_is_given_up(&program));
+    }
+    ck_assert_ptr_null(program_function(&program, 0x400123, &length, &offset));
+    ck_assert(program_is_given_up(&program));
+    free(file);
+}
+END_TEST
+
+/* So do tables of frames: entries, the zeros between them, and those that they share. */
+START_TEST(frames_cost_effort) {
+    struct frame_rules rules;
+    uint64_t effort = UINT64_MAX, needed;
+    program_make("", 1, 0x80);
+    program.effort = &effort;
+    ck_assert(!frame_rules_find(&program, 0x401000, &rules));
+    needed = UINT64_MAX - effort;
+    ck_assert_uint_ge(needed, (FILE_BYTES - ENTRIES_AT) / ENTRY_BYTES);
+    effort = needed / 2;
+    ck_assert(!frame_rules_find(&program, 0x401000, &rules));
+    ck_assert_uint_eq(effort, 0);
+    memset(file, 0, FILE_BYTES);
+    effort = FILE_BYTES / 8;
+    ck_assert(!frame_rules_find(&program, 0x401000, &rules));
+    ck_assert_uint_eq(effort, 0);
+    free(file);
+}
+END_TEST
+
+/* The report says that it gave up, and makes no guesses then. */
+START_TEST(report_says_that_it_gave_up) {
+    static const char lines[] = "what cause 2 pid 5\nthread tid 5\nregs rip 400100 rsp 1000\n"
+                                "stack 0 400200 8 400201\n";
+    uint64_t effort = SYMBOLS / 2;
+    char *text = NULL;
+    size_t size;
+    symbols_make();
+    program.effort = &effort;
+    FILE *stream = open_memstream(&text, &size);
+    ck_assert_ptr_nonnull(stream);
+    report_details(stream, "/bin/large", lines, &program);
+    fclose(stream);
+    ck_assert_ptr_nonnull(strstr(text, "  #0  0x000000400100\n  the program's tables are too large "
+                                       "to look for more\n"));
+    free(text);
+    free(file);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("report");
     TCase *frames = tcase_create("frames");
@@ -86,6 +168,11 @@ int main(void) {
     tcase_add_test(frames, text_without_an_end);
     tcase_add_test(frames, number_that_is_too_large);
     suite_add_tcase(suite, frames);
+    TCase *effort = tcase_create("effort");
+    tcase_add_test(effort, symbols_cost_effort);
+    tcase_add_test(effort, frames_cost_effort);
+    tcase_add_test(effort, report_says_that_it_gave_up);
+    suite_add_tcase(suite, effort);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -21,6 +21,9 @@
 #define LINES_BYTES ((size_t)65536) /* of one */
 #define REPORTS_MAX 16              /* told and kept in one run */
 #define LINKS_MAX   8
+#define FILES       2
+/* What all reports of a run may look at in programs' tables: about half a second. */
+#define EFFORT (UINT64_C(1) << 27)
 
 struct crash {
     uint64_t id; /* 0: no report */
@@ -33,7 +36,7 @@ static struct crash *crashes[OPEN_MAX];
 static unsigned oldest, report_count;
 static const char *folder;
 static bool is_quiet;
-static int files[2] = {-1, -1}; /* what the run adds, and the system image: later ones first */
+static int files[FILES] = {-1, -1}; /* what the run adds, and the system image: later ones first */
 
 void crash_begin(const struct options *options, int archive) {
     folder = options->crashes;
@@ -44,17 +47,21 @@ void crash_begin(const struct options *options, int archive) {
 
 /* ---- The program's file ---------------------------------------------------------------------- */
 
-static bool archive_map(int fd, struct cpio_archive *archive) {
+/* Once each: what is found in it is used for as long as the run lasts. */
+static bool archive_map(size_t file, struct cpio_archive *archive) {
+    static struct cpio_archive mapped[FILES];
     struct stat about;
-    if (fd < 0 || fstat(fd, &about) != 0 || about.st_size <= 0)
-        return false;
-    archive->size_bytes = (size_t)about.st_size;
-    void *bytes = mmap(NULL, archive->size_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    archive->bytes = bytes;
-    return bytes != MAP_FAILED;
+    if (mapped[file].bytes == NULL && files[file] >= 0 && fstat(files[file], &about) == 0 &&
+        about.st_size > 0) {
+        void *bytes = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, files[file], 0);
+        if (bytes != MAP_FAILED)
+            mapped[file] = (struct cpio_archive){bytes, (size_t)about.st_size};
+    }
+    *archive = mapped[file];
+    return archive->bytes != NULL;
 }
 
-/* Follows links whose text is a whole path. The archive stays mapped. */
+/* Follows links whose text is a whole path. */
 static bool program_find(const char *path, struct program *program) {
     char current[CPIO_NAME_MAX + 1];
     snprintf(current, sizeof(current), "%s", path);
@@ -62,8 +69,8 @@ static bool program_find(const char *path, struct program *program) {
         struct cpio_archive archive;
         struct cpio_entry entry;
         bool is_found = false;
-        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && !is_found; i++)
-            is_found = archive_map(files[i], &archive) &&
+        for (size_t i = 0; i < FILES && !is_found; i++)
+            is_found = archive_map(i, &archive) &&
                        cpio_find(&archive, current, strlen(current), &entry) == CPIO_OK;
         if (!is_found)
             return false;
@@ -83,6 +90,7 @@ static bool program_find(const char *path, struct program *program) {
 /* ---- A report -------------------------------------------------------------------------------- */
 
 static void crash_tell(const struct crash *crash) {
+    static uint64_t effort = EFFORT;
     struct program program;
     char *headline = NULL, *details = NULL, kept[4096];
     size_t headline_size, details_size;
@@ -90,6 +98,7 @@ static void crash_tell(const struct crash *crash) {
     FILE *rest = open_memstream(&details, &details_size);
     if (first != NULL && rest != NULL) {
         bool is_found = program_find(crash->path, &program);
+        program.effort = &effort;
         report_headline(first, crash->name, crash->lines);
         report_details(rest, crash->path, crash->lines, is_found ? &program : NULL);
     }

@@ -8,6 +8,8 @@
 /* No number is longer, and no text of letters; each entry is read again for those that share it. */
 #define NUMBER_BYTES 10
 #define TEXT_BYTES   16
+/* For a length; an instruction is worth one. */
+#define ENTRY_EFFORT 4
 
 /* What is left to read; `is_bad`: it ended too early. */
 struct reader {
@@ -155,9 +157,10 @@ static bool entry_next(const struct program *program, const uint8_t **at, struct
     const uint8_t *begin = program->bytes + program->frames.offset;
     struct reader reader = {*at, begin + program->frames.size, false};
     uint64_t size = 0;
-    while (size == 0 && !reader.is_bad) /* a zero ends what one object file gave */
+    /* A zero ends what one object file gave. */
+    while (size == 0 && !reader.is_bad && program_work(program, ENTRY_EFFORT))
         size = take(&reader, 4);
-    if (reader.is_bad || size > (uint64_t)(reader.end - reader.at))
+    if (size == 0 || reader.is_bad || size > (uint64_t)(reader.end - reader.at))
         return false;
     *entry = (struct reader){reader.at, reader.at + size, false};
     *at = entry->end;
@@ -299,6 +302,10 @@ static bool rules_run(struct machine *machine, struct reader reader) {
     return !reader.is_bad;
 }
 
+static uint64_t bytes_of(const struct reader *reader) {
+    return (uint64_t)(reader->end - reader->at);
+}
+
 bool frame_rules_find(const struct program *program, uint64_t address, struct frame_rules *rules) {
     static struct machine machine; /* too large for the stack */
     struct common common;
@@ -311,7 +318,8 @@ bool frame_rules_find(const struct program *program, uint64_t address, struct fr
         if (!entry_covers(program, &entry, address, &common, &start))
             continue;
         machine = (struct machine){.common = &common, .address = start, .wanted = address};
-        if (!rules_run(&machine, common.program))
+        if (!program_work(program, bytes_of(&common.program) + bytes_of(&entry)) ||
+            !rules_run(&machine, common.program))
             return false;
         machine.address = start;
         machine.first = machine.now;

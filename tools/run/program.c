@@ -78,6 +78,18 @@ bool program_open(struct program *program, const void *bytes, size_t size) {
     return true;
 }
 
+bool program_work(const struct program *program, uint64_t effort) {
+    if (program->effort == NULL)
+        return true;
+    bool is_there = *program->effort >= effort;
+    *program->effort = is_there ? *program->effort - effort : 0;
+    return is_there;
+}
+
+bool program_is_given_up(const struct program *program) {
+    return program->effort != NULL && *program->effort == 0;
+}
+
 const uint8_t *program_text(const struct program *program, uint64_t address, size_t size) {
     for (size_t i = 0; i < program->text_count; i++) {
         const struct program_part *part = &program->text[i];
@@ -106,6 +118,8 @@ const char *program_function(const struct program *program, uint64_t address, si
     if (program_text(program, address, 1) == NULL)
         return NULL;
     for (size_t i = 0; i < program->symbols.size / sizeof(symbol); i++) {
+        if (!program_work(program, 1))
+            return NULL;
         memcpy(&symbol, program->bytes + program->symbols.offset + i * sizeof(symbol),
                sizeof(symbol));
         unsigned type = ELF64_ST_TYPE(symbol.st_info);
@@ -118,7 +132,8 @@ const char *program_function(const struct program *program, uint64_t address, si
     if (best.st_name == 0)
         return NULL;
     const char *name = (const char *)program->bytes + program->names.offset + best.st_name;
-    *length = strnlen(name, program->names.size - best.st_name);
+    size_t room = program->names.size - best.st_name;
+    *length = strnlen(name, room < PROGRAM_NAME_MAX ? room : PROGRAM_NAME_MAX);
     *offset = address - best.st_value;
     return name;
 }

@@ -181,6 +181,8 @@ static void frames_put(FILE *text, const struct thread *thread, const struct pro
         }
         frame_put(text, i, &unwind, &frame);
     }
+    if (program != NULL && program_is_given_up(program))
+        fputs("\n  the program's tables are too large to look for more", text);
 }
 
 static void thread_put(FILE *text, const char *first, const char **lines,

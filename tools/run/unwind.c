@@ -61,6 +61,8 @@ static bool formula_compute(const struct unwind *unwind, const struct unwind_fra
     const uint8_t *at = rule->formula, *end = at + rule->formula_size;
     uint64_t stack[FORMULA_DEPTH], number;
     unsigned depth = 0;
+    if (!program_work(unwind->program, rule->formula_size))
+        return false;
     while (at < end) {
         uint8_t code = *at++;
         if (code >= 0x70 && code < 0x90 && depth < FORMULA_DEPTH) { /* a register and a number */
@@ -187,7 +189,7 @@ bool unwind_step(const struct unwind *unwind, struct unwind_frame *frame) {
     bool has_stack = register_get(frame, UNWIND_RSP, &stack_before);
     uint64_t at = frame->values[UNWIND_RIP] - unwind->bias - (frame->is_exact ? 0 : 1);
     if (!frame_rules_find(unwind->program, at, &rules))
-        return step_by_guess(unwind, frame);
+        return !program_is_given_up(unwind->program) && step_by_guess(unwind, frame);
     if (rules.is_signal)
         return step_to_interrupted(unwind, frame);
     if (rules.of[UNWIND_RIP].kind == RULE_UNKNOWN)
