@@ -116,19 +116,22 @@ static uint32_t parking_begin(struct stub *stub) {
     return PARKING_EXITS;
 }
 
+/* What the orders take is granted, as that of all others. */
 static uint32_t parking_orders(struct stub *stub) {
     if (!threads_are_ended(stub))
         return PARKING_EXITS;
+    if (!stub_grant_begin(stub, stub->serial))
+        return PARKING_FAILED;
     mappings_remove(stub);
     return PARKING_ORDERS;
 }
 
 static uint32_t parking_report(struct stub *stub) {
-    switch (host_report_look(&stub->host)) {
-    case HOST_REPORT_NONE: return PARKING_ORDERS;
-    case HOST_REPORT_DONE: return PARKING_COUNT;
-    default: return PARKING_FAILED;
-    }
+    enum host_report report = host_report_look(&stub->host);
+    if (report == HOST_REPORT_NONE)
+        return PARKING_ORDERS;
+    stub_grant_end(stub);
+    return report == HOST_REPORT_DONE ? PARKING_COUNT : PARKING_FAILED;
 }
 
 /* One step on; where it leads. */
@@ -148,9 +151,12 @@ static void parking_go_on(struct stub *stub) {
         before = stub->parking;
         stub->parking = parking_step(stub);
     } while (stub->parking != before);
-    if (stub->parking != PARKING_FAILED &&
-        (!stub_is_alive(stub) || host_time_ns() > stub->parking_end_ns))
-        stub->parking = PARKING_FAILED;
+    if (stub->parking == PARKING_FAILED ||
+        (stub_is_alive(stub) && host_time_ns() <= stub->parking_end_ns))
+        return;
+    if (stub->parking == PARKING_ORDERS)
+        stub_grant_end(stub);
+    stub->parking = PARKING_FAILED;
 }
 
 bool stub_leave(struct stub *stub) {
