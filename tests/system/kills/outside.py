@@ -64,6 +64,7 @@ class Killer:
             if time.monotonic() > end:
                 print("a process of the machine does not come back", file=sys.stderr)
                 self.machine.kill()
+                break
         return None
 
     def await_supervisor(self):

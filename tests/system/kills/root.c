@@ -36,7 +36,8 @@ static void *waiter(void *argument) {
     unsigned count = *(const unsigned *)argument;
     while (root_restarts() < count)
         (void)ax_sleep_until(ax_clock_ns() + 1000000);
-    root_kills = count;
+    printf("kills: enough\n"); /* whoever kills stops; there may be one more */
+    fflush(stdout);
     await_clients(10);
     return NULL;
 }
@@ -63,9 +64,9 @@ int main(int argc, char **argv) {
     atomic_store(&is_enough, true);
     counter_finish(counts, sizeof(counts));
     pipe_finish(bytes, sizeof(bytes));
-    CHECK(root_restarts() == root_kills, "the supervisor died %lu times, not %u", root_restarts(),
-          root_kills);
-    printf("kills: supervisor died %u times, counter %u, pipe %u: %s; %s\n", root_kills,
+    CHECK(!is_inside || root_restarts() == root_kills, "the supervisor died %lu times, not %u",
+          root_restarts(), root_kills);
+    printf("kills: supervisor died %lu times, counter %u, pipe %u: %s; %s\n", root_restarts(),
            status->servers[indices[SERVER_COUNTER]].restarts,
            status->servers[indices[SERVER_PIPE]].restarts, counts, bytes);
     fflush(stdout);

@@ -12,6 +12,7 @@ The supervisor's deaths lie a second apart, as two within a second end the machi
 import argparse
 import random
 import re
+import signal
 import sys
 import tempfile
 import threading
@@ -48,8 +49,35 @@ calls    = counter pipe
 # What a death may say.
 EXPECTED = (r"supervisor: (counter|pipe) was ended: cause [26]",
             r"supervisor: started anew, \d+ times so far",
-            r"root task died: cause [26], fault 0 at 0x0")
+            r"root task died: cause [26], fault 0 at 0x0",
+            r"kills: enough")
 SERVERS = ("counter", "pipe")
+LIMIT_SECONDS = 60, 4  # and so many a death
+
+
+def lines_of(machine, arguments):
+    """All that it says to its end. A kill from outside may hit nothing, so that there are more of
+    them until the machine has counted enough; and there is an end to that."""
+    enough = threading.Event()
+    limit = LIMIT_SECONDS[0] + LIMIT_SECONDS[1] * arguments.deaths
+    timer = threading.Timer(limit, machine.kill)
+    timer.start()
+    if arguments.outside:
+        killer = Killer(machine, machine.pid, SERVERS, random.Random(arguments.seed))
+        threading.Thread(target=killer.with_supervisor, args=(lambda: not enough.is_set(),),
+                         daemon=True).start()
+    lines = []
+    for line in machine.stdout:
+        lines.append(line.rstrip("\n"))
+        if lines[-1] == "kills: enough":
+            enough.set()
+    machine.wait()
+    if machine.returncode == -signal.SIGKILL:
+        deaths = sum("started anew" in line for line in lines)
+        print(f"in {limit} s the supervisor died {deaths} times, of {arguments.deaths}, or the "
+              "clients stood still")
+    timer.cancel()
+    return lines
 
 
 def main():
@@ -70,12 +98,7 @@ def main():
                            {"/bin/counter": arguments.counter, "/bin/pipe": arguments.pipe,
                             "/bin/kills_root": arguments.client})
         machine = machine_start(arguments.build, arguments.cpus, image)
-        if arguments.outside:
-            killer = Killer(machine, machine.pid, SERVERS, random.Random(arguments.seed))
-            rounds = iter(range(arguments.deaths))
-            threading.Thread(target=killer.with_supervisor,
-                             args=(lambda: next(rounds, None) is not None,), daemon=True).start()
-        lines = machine.communicate()[0].splitlines()
+        lines = lines_of(machine, arguments)
     said = [line for line in lines
             if not any(re.fullmatch(pattern, line) for pattern in EXPECTED)]
     print("\n".join(said))
