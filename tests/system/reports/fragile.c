@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A server that never serves: it faults, or hangs, three calls deep. */
+/* A server that never serves: it faults, or hangs, three calls deep, beside threads that sleep. */
+#include <pthread.h>
 #include <stdint.h>
+#include <unistd.h>
 
 static volatile uint64_t turns;
 
@@ -23,6 +25,18 @@ static volatile uint64_t turns;
     return middle(how) + room[0];
 }
 
+/* More of them than a report tells of. */
+static void *sleeper(void *nothing) {
+    for (;;)
+        pause();
+    return nothing;
+}
+
 int main(int argc, char **argv) {
+    pthread_t thread;
+    for (int i = 0; i < 6; i++) {
+        if (pthread_create(&thread, NULL, sleeper, NULL) != 0)
+            return 2;
+    }
     return outer(argc > 1 ? argv[1] : "fault") + (int)turns; /* no tail call */
 }

@@ -6,6 +6,7 @@
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import runs
 from runs import RunTest
@@ -105,7 +106,18 @@ class Reports(RunTest):
                     status, err = self.crash(how, program=DEEP.parent / name)
                     self.assertEqual(status, self.WAYS[how][0])
                     # main may have become a part of whoever calls it.
-                    self.check(err, f"{name} was ended by {self.WAYS[how][1]}", THERE)
+                    report = self.check(err, f"{name} was ended by {self.WAYS[how][1]}", THERE)
+                    # There are none for musl's own code, nor for where nothing is.
+                    if how != "jump":
+                        self.assertEqual("(a guess)" in report, name == "deep.musl", report)
+
+    def test_addr2line_tells_the_line(self):
+        report = self.check(self.crash("write")[1], f"deep was ended by {self.WAYS['write'][1]}",
+                            THERE)
+        line = subprocess.run(["addr2line", "-e", DEEP, "0x" + self.addresses_of(report)[0]],
+                              capture_output=True, text=True, check=True).stdout
+        file, number = line.strip().split(":")
+        self.assertIn("0x1234", Path(file).read_text().splitlines()[int(number.split()[0]) - 1])
 
     def test_without_symbols(self):
         _, with_names = self.crash("write")
@@ -179,7 +191,7 @@ class Servers(RunTest):
         self.assertEqual((status, out), (0, b""))
         return (err + rest).decode()
 
-    def check(self, image, cpus, reports, headline):
+    def check(self, image, cpus, reports, headline, threads=1):
         with self.subTest(image=image, cpus=cpus):
             err = self.run_beside(image, cpus, reports)
             folder = self.folder / "crashes"
@@ -189,6 +201,7 @@ class Servers(RunTest):
                 self.assertEqual(text.splitlines()[0], headline.format(number))
                 self.assertIn("\n  program /bin/fragile\n", text)
                 self.assertEqual(names_of(text)[:4], ["inner", "middle", "outer", "main"], text)
+                self.assertEqual(text.count("  registers of "), threads, text)
                 self.assertIn(text, err)
             for path in folder.iterdir():
                 path.unlink()
@@ -200,7 +213,8 @@ class Servers(RunTest):
 
     def test_a_server_that_hangs(self):
         for cpus in (1, 2):
-            self.check("hanging.image", cpus, 1, "server fragile, instance {} hung, and was ended")
+            self.check("hanging.image", cpus, 1, "server fragile, instance {} hung, and was ended",
+                       threads=4)
 
 
 class Unknown(RunTest):
