@@ -13,8 +13,8 @@
 
 #define PRIORITY          11
 #define PRIORITY_ATTACKER 10
-#define LIMIT_MS          10000
-#define STALL_MS          3000
+#define LIMIT_MS          (10000 * PATIENCE)
+#define STALL_MS          (3000 * PATIENCE)
 
 struct shared *shared;
 unsigned own_slot;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The machine's processes, from outside.
 
-Usage: outside.py [--unprivileged] attack AXOLOTL ROOT-IMAGE IMAGE CPUS
+Usage: outside.py [--patience N] [--unprivileged] attack AXOLOTL ROOT-IMAGE IMAGE CPUS
        outside.py look   AXOLOTL ROOT-IMAGE IMAGE
        outside.py births AXOLOTL ROOT-IMAGE IMAGE
        outside.py limits AXOLOTL ROOT-IMAGE IMAGE
@@ -12,7 +12,8 @@ there before. look: each stub has what docs/hosted.md says and nothing else, and
 when any process of the machine is killed. births: of stubs that come and go many are killed as soon
 as they are there. limits: where the host gives little, the machine says so
 and ends, or does with less. --unprivileged: if this is root, the machine is started by another
-user, from copies that this one can read; otherwise it is anyhow.
+user, from copies that this one can read; otherwise it is anyhow. --patience: what should happen
+soon may take so many times as long.
 """
 
 import os
@@ -25,9 +26,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 
 CANARY = "/tmp/axolotl-hostile-canary"
-LIMIT_SECONDS = 20
 FIRST_CHILDREN = 5  # the zygote, the supervisor, the hostile program, two bystanders
 NOBODY = 65534
 STARTER = 65533  # another than that
@@ -43,6 +44,7 @@ ALL_BUT_KILL_AND_STOP = 0xfffffffffffbfeff
 CAUGHT = sum(1 << (number - 1) for number in (4, 5, 7, 8, 10, 11, 31))
 
 complaints = []
+limit = types.SimpleNamespace(seconds=20)  # how long what should happen soon may take
 starter = {}  # as whom the machine is started: options of subprocess.Popen
 
 
@@ -56,13 +58,13 @@ def read(path):
         return file.read()
 
 
-def await_that(condition, what):
-    end = time.monotonic() + LIMIT_SECONDS
+def await_that(condition, what, pause_seconds=0.005):
+    end = time.monotonic() + limit.seconds
     while not condition():
         if time.monotonic() > end:
-            complain(f"after {LIMIT_SECONDS} s it is still not so: {what}")
+            complain(f"after {limit.seconds} s it is still not so: {what}")
             return False
-        time.sleep(0.005)
+        time.sleep(pause_seconds)
     return True
 
 
@@ -93,7 +95,7 @@ class Machine:
         self.pid = self.log.pid
 
     def await_standing(self, times=1):
-        end = time.monotonic() + LIMIT_SECONDS
+        end = time.monotonic() + limit.seconds
         while select.select([self.log.stdout], [], [], max(0, end - time.monotonic()))[0]:
             line = self.log.stdout.readline()
             if line == b"":
@@ -102,7 +104,7 @@ class Machine:
             times -= line == b"standing\n"
             if times == 0:
                 return True
-        complain(f"in {LIMIT_SECONDS} s the bystanders made no step")
+        complain(f"in {limit.seconds} s the bystanders made no step")
         self.log.kill()
         return False
 
@@ -116,7 +118,7 @@ class Machine:
 
     def finish(self):
         text = self.log.stdout.read().decode(errors="replace")
-        return self.log.wait(LIMIT_SECONDS), text
+        return self.log.wait(limit.seconds), text
 
 
 def expect_nothing_left(known, what):
@@ -232,7 +234,8 @@ def check_wait(pid, task):
             found.append(int(words[-2], 16))
         return found
 
-    if await_that(is_waiting, f"guest thread {task} waits"):
+    # One that spins waits for moments only.
+    if await_that(is_waiting, f"guest thread {task} waits", 0):
         area = (found[0] - AREAS) % AREA_BYTES
         if AREAS <= found[0] < AREAS + AREAS_BYTES and area >= SIGNAL_STACK:
             complain(f"a guest thread waits at {found[0]:x}, on its signal stack")
@@ -344,7 +347,7 @@ def attack(command):
     for line in machine.log.stdout:
         print(line.decode(errors="replace"), end="", flush=True)
         known.update(machine.children())
-    status = machine.log.wait(LIMIT_SECONDS)
+    status = machine.log.wait(limit.seconds)
     if status != 0:
         complain(f"the machine ended with {status}")
     expect_nothing_left(known, "the machine ended")
@@ -398,11 +401,11 @@ def limits(command):
             resource.setrlimit(which, (soft, hard))
         return Machine(command, preexec_fn=apply)
 
-    for what, which, limit in (("descriptors", resource.RLIMIT_NOFILE, 10),
+    for what, which, count in (("descriptors", resource.RLIMIT_NOFILE, 10),
                                ("processes", resource.RLIMIT_NPROC, 1)):
-        status, text = with_limit(which, limit, limit).finish()
+        status, text = with_limit(which, count, count).finish()
         if status != 125 or text.count("\n") != 1 or not text.startswith("axolotl: "):
-            complain(f"with {limit} {what} it ended with {status}: {text}")
+            complain(f"with {count} {what} it ended with {status}: {text}")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     for soft, most in ((12, hard), (20, 22)):
         machine = with_limit(resource.RLIMIT_NOFILE, soft, most)
@@ -421,6 +424,9 @@ def copies_for_everybody(folder, paths):
 
 
 def main(what, *arguments):
+    if what == "--patience":
+        limit.seconds *= int(arguments[0])
+        return main(*arguments[1:])
     if what != "--unprivileged":
         return run(what, *arguments)
     with tempfile.TemporaryDirectory() as folder:
