@@ -105,6 +105,8 @@ static uint32_t changes_collect(struct space *space) {
             break;
         space->change_count--;
     }
+    if (space->change_count == 0)
+        space->is_behind = false;
     run_flush(&run);
     spin_unlock(&space->lock);
     return run.count;

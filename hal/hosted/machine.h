@@ -110,13 +110,14 @@ struct change {
 };
 
 struct space {
-    uint64_t root;                 /* physical address of the top table */
-    struct stub *_Atomic stub;     /* changed with `orders`; NULL: none yet, or lost */
-    struct mutex orders;           /* held by whoever has orders executed, before `lock` */
-    struct spin lock;              /* of the tables and of the changes */
-    _Atomic unsigned change_count; /* seen without `lock` as a hint: a page that the stub is about
-                                      to have faults once more */
-    bool used;                     /* kernel lock */
+    uint64_t root;             /* physical address of the top table */
+    struct stub *_Atomic stub; /* changed with `orders`; NULL: none yet, or lost */
+    struct mutex orders;       /* held by whoever has orders executed, before `lock` */
+    struct spin lock;          /* of the tables and of the changes */
+    _Atomic bool is_behind;    /* a change is due. Seen without `lock` as a hint: a page that the
+                                  stub is about to have faults once more */
+    bool used;                 /* kernel lock */
+    unsigned change_count;     /* due, and what may wait for the next list of orders */
     struct change changes[CHANGES_MAX];
 };
 
@@ -135,7 +136,10 @@ uint64_t space_walk(struct space *space, uint64_t first, uint64_t end,
                     bool (*visit)(void *context, uint64_t address, uint64_t *entry), void *context);
 /* A page's entry; 0: it has none. */
 uint64_t space_entry(struct space *space, uint64_t address);
-void space_change(struct space *space, uint64_t first, uint64_t end);
+/* Whether the stub knows what is there. */
+bool space_is_current(struct space *space, uint64_t address);
+/* Whether there is a thread page at the address, which the stub may not have been told of yet. */
+bool space_has_thread_page(struct space *space, uint64_t address, uint32_t access);
 
 /* Makes all changes so far known to the stub; false: the stub is lost. */
 bool changes_apply(struct space *space);

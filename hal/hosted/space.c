@@ -94,6 +94,10 @@ uint64_t space_entry(struct space *space, uint64_t address) {
     return value;
 }
 
+bool space_is_current(struct space *space, uint64_t address) {
+    return (space_entry(space, address) & ENTRY_STALE) == 0;
+}
+
 uint64_t space_walk(struct space *space, uint64_t first, uint64_t end,
                     bool (*visit)(void *context, uint64_t address, uint64_t *entry),
                     void *context) {
@@ -109,8 +113,8 @@ uint64_t space_walk(struct space *space, uint64_t first, uint64_t end,
     return end;
 }
 
-/* Too many ranges become one. */
-void space_change(struct space *space, uint64_t first, uint64_t end) {
+/* Notes a range; too many become one. */
+static void change_note(struct space *space, uint64_t first, uint64_t end) {
     for (unsigned i = 0; i < space->change_count; i++) {
         struct change *change = &space->changes[i];
         if (first > change->end || end < change->first)
@@ -125,6 +129,23 @@ void space_change(struct space *space, uint64_t first, uint64_t end) {
         return;
     }
     space->changes[space->change_count++] = (struct change){first, end};
+}
+
+static void space_change(struct space *space, uint64_t address) {
+    change_note(space, address, address + AX_PAGE_SIZE);
+    space->is_behind = true;
+}
+
+/* A thread page is a thread's own, which begins with a list of orders: it is mapped by that one.
+ * Others find it late, if they look. */
+static bool is_thread_page(uint64_t address) {
+    return address >= AX_THREAD_PAGES &&
+           address < AX_THREAD_PAGES + (uint64_t)AX_THREAD_MAX * AX_PAGE_SIZE;
+}
+
+bool space_has_thread_page(struct space *space, uint64_t address, uint32_t access) {
+    uint64_t wanted = ENTRY_PRESENT | ENTRY_PROT(access & AX_PROT_ALL);
+    return is_thread_page(address) && (space_entry(space, address) & wanted) == wanted;
 }
 
 /* ---- The contract ---------------------------------------------------------------------------- */
@@ -146,8 +167,12 @@ bool hal_space_create(struct hal_space *space) {
 static void map_one(struct space *space, uint64_t address, uint64_t *entry, uint64_t wanted) {
     if (*entry == wanted || *entry == (wanted | ENTRY_STALE))
         return;
+    bool may_wait = *entry == 0 && is_thread_page(address);
     *entry = wanted | ENTRY_STALE;
-    space_change(space, address, address + AX_PAGE_SIZE);
+    if (may_wait)
+        change_note(space, address, address + AX_PAGE_SIZE);
+    else
+        space_change(space, address);
 }
 
 bool hal_space_map(struct hal_space *space, uint64_t address, uint64_t physical, size_t page_count,
@@ -172,7 +197,7 @@ bool hal_space_map(struct hal_space *space, uint64_t address, uint64_t physical,
 static bool unmap_one(void *context, uint64_t address, uint64_t *entry) {
     if ((*entry & ENTRY_PRESENT) != 0) {
         *entry = ENTRY_STALE;
-        space_change(context, address, address + AX_PAGE_SIZE);
+        space_change(context, address);
     }
     return true;
 }

@@ -215,6 +215,7 @@ struct stub *stub_of(struct space *space) {
     space_walk(space, 0, AX_USER_END, entry_is_stale, NULL);
     space->changes[0] = (struct change){0, AX_USER_END};
     space->change_count = 1;
+    space->is_behind = true;
     space->stub = stub;
     spin_unlock(&space->lock);
     return stub;

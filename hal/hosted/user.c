@@ -114,15 +114,22 @@ static bool thread_make(struct space *space, struct stub *stub, const struct hal
     orders_for_thread(stub, count, user_slot(user), unit);
     if (!stub_execute(stub, count + THREAD_ORDERS, true, &tid))
         return false;
-    *unit_find(unit) = (struct unit){.tid = (int)tid, .host_cpu = UINT32_MAX};
+    /* It begins where the mapper is. */
+    *unit_find(unit) = (struct unit){.tid = (int)tid, .host_cpu = stub->host_cpu};
     return start_await(stub, unit_area(unit));
+}
+
+/* The host thread of an earlier thread of the slot takes it, and needs its page. */
+static bool thread_inherit(struct space *space, const struct hal_user *user) {
+    bool is_behind = space->is_behind || !space_is_current(space, user->page_address);
+    return !is_behind || changes_apply(space);
 }
 
 /* The thread's unit; its host thread is made if the slot has none. With `orders` held. 0: none. */
 static uint32_t thread_of(struct space *space, struct stub *stub, const struct hal_user *user) {
     uint32_t unit = stub->units[user_slot(user)];
     if (unit != 0)
-        return changes_apply(space) ? unit : 0;
+        return thread_inherit(space, user) ? unit : 0;
     unit = unit_take();
     if (unit == 0)
         return 0;
@@ -140,7 +147,7 @@ static uint32_t thread_of(struct space *space, struct stub *stub, const struct h
 static struct stub *user_prepare(struct hal_user *user, struct space *space) {
     uint64_t *unit = &user->machine[USER_UNIT], *serial = &user->machine[USER_SERIAL];
     struct stub *stub = space->stub;
-    if (*unit != 0 && stub != NULL && space->change_count == 0)
+    if (*unit != 0 && stub != NULL && !space->is_behind)
         return stub;
     mutex_lock(&space->orders);
     stub = *unit == 0 ? stub_of(space) : space->stub;
@@ -352,6 +359,12 @@ static void unit_move(struct unit *unit, uint32_t host_cpu) {
     host_cpu_move(unit->tid, host_cpu);
 }
 
+/* The thread looked at another's page before that ran: it is told to look again. */
+static bool fault_is_late(struct space *space, const struct hal_event *event) {
+    return event->kind == HAL_EVENT_FAULT && event->fault.fault == AX_FAULT_UNMAPPED &&
+           space_has_thread_page(space, event->fault.address, event->fault.access);
+}
+
 /* One turn: the thread runs and comes back. False: it is lost. */
 static bool turn_take(struct turn *turn, struct hal_user *user, struct hal_event *event) {
     struct machine_cpu *cpu = turn->cpu;
@@ -397,4 +410,8 @@ void hal_user_run(struct hal_user *user, struct hal_space *space, struct hal_eve
     } while (is_back && seed_is_on() && seeded_serve(user, own, event));
     if (!is_back)
         event->kind = HAL_EVENT_LOST;
+    else if (fault_is_late(own, event)) {
+        own->is_behind = true;
+        event->kind = HAL_EVENT_KICK;
+    }
 }

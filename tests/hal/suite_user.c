@@ -326,6 +326,25 @@ static void thread_pages(void) {
     end();
 }
 
+/* What a thread page has is there for the others before its thread ever ran. */
+static void thread_page_of_another(void) {
+    static struct thread_under_test other;
+    begin(program_load);
+    thread.user.regs.rdi = thread.user.page_address;
+    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    thread_start(&other, &space, 1, program_call);
+    thread.user.regs.rip = program_address(program_load);
+    thread.user.regs.rdi = other.user.page_address;
+    do
+        hal_user_run(&thread.user, thread.space, &thread.event);
+    while (thread.event.kind == HAL_EVENT_KICK);
+    CHECK(thread.event.kind == HAL_EVENT_CALL);
+    CHECK(thread.event.call.number == other.user.page_address);
+    CHECK(thread_run(&other) == HAL_EVENT_CALL);
+    thread_stop(&other);
+    end();
+}
+
 /* Vector registers belong to the thread, whoever else runs meanwhile. */
 static void vector_state(void) {
     static struct thread_under_test other;
@@ -356,6 +375,7 @@ const struct suite_case user_cases[] = {
     {"the yield point of the kernel page", yield_entry},
     {"fs base", fs_base},
     {"thread pages", thread_pages},
+    {"the thread page of another thread", thread_page_of_another},
     {"vector state", vector_state},
     {NULL, NULL},
 };
