@@ -122,6 +122,7 @@ struct space {
 };
 
 struct space *space_of(const struct hal_space *hal);
+struct space *space_at(uint64_t index);
 uint32_t space_index(const struct space *space);
 
 /* Entries of translation tables: a frame, its protection, and whether the stub is behind. */

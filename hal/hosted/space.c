@@ -19,8 +19,12 @@
 
 static struct space spaces[SPACE_MAX];
 
+struct space *space_at(uint64_t index) {
+    return &spaces[index];
+}
+
 struct space *space_of(const struct hal_space *hal) {
-    return &spaces[hal->machine[0]];
+    return space_at(hal->machine[0]);
 }
 
 uint32_t space_index(const struct space *space) {

@@ -49,8 +49,16 @@ bool hal_user_create(struct hal_user *user, struct hal_space *space) {
     return true;
 }
 
+/* Its host thread waits for the next of its slot: that may be long, so it sleeps at once. */
 void hal_user_destroy(struct hal_user *user) {
-    (void)user; /* its host thread waits for the next of its slot */
+    struct stub *stub = space_at(user->machine[USER_SPACE])->stub;
+    if (user->machine[USER_UNIT] == 0 || stub == NULL)
+        return;
+    spin_lock(&stub->lock);
+    if (stub_is_alive(stub) && stub->serial == user->machine[USER_SERIAL])
+        __atomic_store_n(&unit_fixed((uint32_t)user->machine[USER_UNIT])->yields, 0,
+                         __ATOMIC_RELAXED);
+    spin_unlock(&stub->lock);
 }
 
 /* ---- The host thread ------------------------------------------------------------------------- */
@@ -120,7 +128,8 @@ static bool thread_make(struct space *space, struct stub *stub, const struct hal
 }
 
 /* The host thread of an earlier thread of the slot takes it, and needs its page. */
-static bool thread_inherit(struct space *space, const struct hal_user *user) {
+static bool thread_inherit(struct space *space, const struct hal_user *user, uint32_t unit) {
+    __atomic_store_n(&unit_fixed(unit)->yields, yields_most(), __ATOMIC_RELAXED);
     bool is_behind = space->is_behind || !space_is_current(space, user->page_address);
     return !is_behind || changes_apply(space);
 }
@@ -129,7 +138,7 @@ static bool thread_inherit(struct space *space, const struct hal_user *user) {
 static uint32_t thread_of(struct space *space, struct stub *stub, const struct hal_user *user) {
     uint32_t unit = stub->units[user_slot(user)];
     if (unit != 0)
-        return thread_inherit(space, user) ? unit : 0;
+        return thread_inherit(space, user, unit) ? unit : 0;
     unit = unit_take();
     if (unit == 0)
         return 0;

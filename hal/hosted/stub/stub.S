@@ -113,8 +113,10 @@ wait_look:
     cmp $STUB_KERNEL, %edx
     jne stub_exit
     test %ebx, %ebx
-    jnz wait_yield
-    cmp $STUB_KERNEL, %eax
+    jz 1f
+    cmpl $0, STUB_FIXED+FIXED_YIELDS(%r12) /* of a thread that has ended meanwhile */
+    jne wait_yield
+1:  cmp $STUB_KERNEL, %eax
     jne wait_sleep
     mov $(STUB_KERNEL | STUB_SLEEP), %ecx
     lock cmpxchg %ecx, AREA_WORD(%r12)
