@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The first steps of a process and of a thread, and its last. */
+#include <base/align.h>
 #include <base/memory.h>
 #include <sys/ax.h>
 #include <sys/cpu.h>
@@ -95,6 +96,9 @@ static struct task *task_begin(const struct ax_start *start) {
         task->vector_mask = 0;
         task->vector_bytes = AX_CPU_LEGACY_BYTES;
     }
+    /* vector_reset writes as much as has to be there in any case. */
+    uint64_t least = AX_CPU_LEGACY_BYTES + AX_CPU_XSAVE_HEADER;
+    task->vector_room = align_up(task->vector_bytes > least ? task->vector_bytes : least, 64);
     task->break_now = start->break_start;
     list_init(&task->threads);
     list_init(&task->left);
@@ -132,7 +136,7 @@ void thread_attach(struct thread *thread, struct ax_thread_page *page) {
     thread->page = page;
     page->user[USER_TASK] = (uintptr_t)thread->task;
     page->user[USER_THREAD] = (uintptr_t)thread;
-    page->personality_stack = thread_area(thread) + THREAD_STACK_END;
+    page->personality_stack = thread_stack(thread);
     page->program.reason = AX_UPCALL_BOUNCE;
 }
 

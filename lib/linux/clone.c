@@ -67,9 +67,8 @@ static void child_tell_tid(const struct thread *child, const struct clone_wish *
 }
 
 ax_result thread_launch(struct thread *thread) {
-    return ax_thread_create(AX_HANDLE_NONE, image_start.start,
-                            thread_area(thread) + THREAD_STACK_END, (uintptr_t)thread,
-                            AX_PLACE_ANY);
+    return ax_thread_create(AX_HANDLE_NONE, image_start.start, thread_stack(thread),
+                            (uintptr_t)thread, AX_PLACE_ANY);
 }
 
 /* Who sends signals takes both locks, and so finds it only when it has its handle. */

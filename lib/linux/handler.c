@@ -104,7 +104,7 @@ static int64_t vector_restore(struct thread *thread, uint64_t address) {
         if (!is_whole)
             size = AX_CPU_LEGACY_BYTES;
     }
-    memset(area, 0, THREAD_VECTOR_BYTES);
+    memset(area, 0, task->vector_room);
     int64_t error = user_read(area, address, size);
     if (error != 0)
         return error;

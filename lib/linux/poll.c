@@ -8,6 +8,7 @@
 #include "clocks.h"
 #include "deliver.h"
 #include "streams.h"
+#include "threads.h"
 
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
@@ -118,9 +119,8 @@ static int64_t count_check(struct thread *thread, uint64_t count) {
     return count > limit || count > DESCRIPTOR_MAX ? -L_EINVAL : 0;
 }
 
-static int64_t poll_until(struct thread *thread, uint64_t address, unsigned count,
-                          uint64_t deadline_ns) {
-    struct linux_pollfd polls[DESCRIPTOR_MAX];
+static int64_t poll_list(struct thread *thread, struct linux_pollfd *polls, uint64_t address,
+                         unsigned count, uint64_t deadline_ns) {
     int64_t error = user_read(polls, address, count * sizeof(polls[0]));
     if (error != 0)
         return error;
@@ -131,6 +131,17 @@ static int64_t poll_until(struct thread *thread, uint64_t address, unsigned coun
             return -L_EFAULT;
     }
     return ready;
+}
+
+static int64_t poll_until(struct thread *thread, uint64_t address, unsigned count,
+                          uint64_t deadline_ns) {
+    struct linux_pollfd few[POLL_FEW], *polls = few;
+    if (count > POLL_FEW && (polls = thread_list(thread, count * sizeof(*polls))) == NULL)
+        return -L_ENOMEM;
+    int64_t result = poll_list(thread, polls, address, count, deadline_ns);
+    if (polls != few)
+        thread_list_drop(thread, count * sizeof(*polls));
+    return result;
 }
 
 int64_t linux_poll(struct thread *thread, const uint64_t a[6]) {

@@ -3,6 +3,7 @@
 #include "access.h"
 #include "clocks.h"
 #include "deliver.h"
+#include "threads.h"
 #include "waiting.h"
 
 #define READ_EVENTS  (L_POLLIN | L_POLLRDNORM)
@@ -37,8 +38,20 @@ static int64_t sets_read(const uint64_t a[6], struct sets *sets) {
     return 0;
 }
 
+static bool sets_have(const struct sets *sets, unsigned fd) {
+    return set_has(&sets->wanted[0], fd) || set_has(&sets->wanted[1], fd) ||
+           set_has(&sets->wanted[2], fd);
+}
+
+static unsigned sets_count(const struct sets *sets) {
+    unsigned count = 0;
+    for (unsigned fd = 0; fd < sets->count; fd++)
+        count += sets_have(sets, fd);
+    return count;
+}
+
 /* The descriptors in any set, as poll wants them. */
-static unsigned sets_list(const struct sets *sets, struct linux_pollfd *polls) {
+static void sets_list(const struct sets *sets, struct linux_pollfd *polls) {
     unsigned count = 0;
     for (unsigned fd = 0; fd < sets->count; fd++) {
         int16_t events = 0;
@@ -46,10 +59,9 @@ static unsigned sets_list(const struct sets *sets, struct linux_pollfd *polls) {
             events |= READ_EVENTS;
         if (set_has(&sets->wanted[1], fd))
             events |= WRITE_EVENTS;
-        if (events != 0 || set_has(&sets->wanted[2], fd))
+        if (sets_have(sets, fd))
             polls[count++] = (struct linux_pollfd){.fd = (int32_t)fd, .events = events};
     }
-    return count;
 }
 
 /* An end or an error is ready for whatever it was wanted for; nothing here has exceptions. How many
@@ -81,10 +93,17 @@ static int64_t sets_tell(const struct sets *sets, const struct linux_pollfd *pol
 }
 
 static int64_t select_until(struct thread *thread, const struct sets *sets, uint64_t deadline_ns) {
-    struct linux_pollfd polls[L_FD_SETSIZE];
-    unsigned count = sets_list(sets, polls);
+    struct linux_pollfd few[POLL_FEW], *polls = few;
+    unsigned count = sets_count(sets);
+    size_t size_bytes = count * sizeof(*polls);
+    if (count > POLL_FEW && (polls = thread_list(thread, size_bytes)) == NULL)
+        return -L_ENOMEM;
+    sets_list(sets, polls);
     int64_t ready = descriptors_wait(thread, polls, count, deadline_ns);
-    return ready < 0 ? ready : sets_tell(sets, polls, count);
+    int64_t result = ready < 0 ? ready : sets_tell(sets, polls, count);
+    if (polls != few)
+        thread_list_drop(thread, size_bytes);
+    return result;
 }
 
 static int64_t timeval_deadline(struct thread *thread, uint64_t address, uint64_t *deadline_ns) {

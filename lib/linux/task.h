@@ -38,6 +38,7 @@ struct task {
     uint32_t pid, parent;
     uint64_t vector_mask; /* XSAVE's components; 0: FXSAVE */
     uint64_t vector_bytes;
+    uint64_t vector_room; /* what each thread has for one */
 
     task_lock memory_lock; /* the break, and changes of mappings in several steps */
     uint64_t break_now;
@@ -133,4 +134,4 @@ LINUX_CALL_LIST(X)
 #undef X
 
 _Static_assert(sizeof(struct task) <= THREAD_AREAS_OFFSET - 0x2000000, "ends before the areas");
-_Static_assert(sizeof(struct thread) <= AX_PAGE_SIZE, "one page");
+_Static_assert(sizeof(struct thread) <= THREAD_AREA_BYTES - THREAD_BLOCK_AT, "ends with its area");

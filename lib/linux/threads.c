@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "threads.h"
 
+#include <base/align.h>
 #include <base/memory.h>
 #include <sys/ax.h>
 
@@ -9,31 +10,39 @@
 
 /* ---- Areas ----------------------------------------------------------------------------------- */
 
-static bool area_part_map(uint64_t first, uint64_t end, uint32_t flags) {
-    struct ax_map_request request = {.address = first,
-                                     .size_bytes = end - first,
-                                     .prot = AX_PROT_READ | AX_PROT_WRITE,
-                                     .flags = AX_MAP_FIXED | flags};
-    return ax_memory_map(AX_HANDLE_NONE, AX_HANDLE_NONE, &request) >= 0;
-}
-
-/* Maps one more area; with threads_lock held. The stack's first page, and what is above it, is
- * touched by every thread: it is made at once, which saves the faults. */
+/* Maps one more area; with threads_lock held. Every thread uses all of it but for some of the
+ * stack: it is made at once, which saves the faults. */
 static struct thread *area_map(struct task *task) {
     if (task->area_count >= AX_THREAD_MAX)
         return NULL;
-    uint64_t area =
+    uint64_t slot =
         AX_PERSONALITY_START + THREAD_AREAS_OFFSET + (uint64_t)task->area_count * THREAD_AREA_BYTES;
-    uint64_t used = area + THREAD_STACK_END - AX_PAGE_SIZE;
-    if (!area_part_map(used, area + THREAD_AREA_BYTES, AX_MAP_POPULATE))
+    uint64_t end = slot + THREAD_AREA_BYTES;
+    uint64_t first =
+        align_down(slot + THREAD_BLOCK_AT - task->vector_room - THREAD_STACK_BYTES, AX_PAGE_SIZE);
+    struct ax_map_request request = {.address = first,
+                                     .size_bytes = end - first,
+                                     .prot = AX_PROT_READ | AX_PROT_WRITE,
+                                     .flags = AX_MAP_FIXED | AX_MAP_POPULATE};
+    if (ax_memory_map(AX_HANDLE_NONE, AX_HANDLE_NONE, &request) < 0)
         return NULL;
-    if (!area_part_map(area + THREAD_GUARD_BYTES, used, 0)) {
-        (void)ax_memory_unmap(AX_HANDLE_NONE, used, area + THREAD_AREA_BYTES - used);
-        return NULL;
-    }
     task->area_count++;
     /* NOLINTNEXTLINE(performance-no-int-to-ptr): areas lie at fixed places */
-    return (struct thread *)(area + THREAD_BLOCK_AT);
+    return (struct thread *)(slot + THREAD_BLOCK_AT);
+}
+
+void *thread_list(const struct thread *thread, size_t size_bytes) {
+    struct ax_map_request request = {.address = thread_slot(thread) + THREAD_LIST_AT,
+                                     .size_bytes = size_bytes,
+                                     .prot = AX_PROT_READ | AX_PROT_WRITE,
+                                     .flags = AX_MAP_FIXED | AX_MAP_REPLACE | AX_MAP_POPULATE};
+    ax_result result = ax_memory_map(AX_HANDLE_NONE, AX_HANDLE_NONE, &request);
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): it lies at a fixed place */
+    return result < 0 ? NULL : (void *)result;
+}
+
+void thread_list_drop(const struct thread *thread, size_t size_bytes) {
+    (void)ax_memory_unmap(AX_HANDLE_NONE, thread_slot(thread) + THREAD_LIST_AT, size_bytes);
 }
 
 /* Its page is zero by then, or another's. One that never ran never had one. */

@@ -4,19 +4,30 @@
 
 #include "task.h"
 
-/* Where its area begins: guard page, stack, room for a vector state, its block. */
-static inline uint64_t thread_area(const struct thread *thread) {
+/* Where its slot begins; layout.h has what is in it. */
+static inline uint64_t thread_slot(const struct thread *thread) {
     return (uintptr_t)thread - THREAD_BLOCK_AT;
 }
 
+/* Room for a vector state, task->vector_room bytes. */
 static inline void *thread_vector(struct thread *thread) {
-    return (char *)thread - THREAD_BLOCK_AT + THREAD_VECTOR_AT;
+    return (char *)thread - thread->task->vector_room;
+}
+
+/* The top of its stack for upcalls. */
+static inline uint64_t thread_stack(const struct thread *thread) {
+    return (uintptr_t)thread - thread->task->vector_room;
 }
 
 /* A block with an area and an id, in no list. NULL: no memory, or too many. */
 struct thread *thread_make(struct task *task);
 /* One that never ran. */
 void thread_unmake(struct thread *thread);
+
+/* Room for a list that is too long for the stack, zeroes; the thread can have one at a time. NULL:
+ * no memory. */
+void *thread_list(const struct thread *thread, size_t size_bytes);
+void thread_list_drop(const struct thread *thread, size_t size_bytes);
 
 /* It is one of the task's from now on, known by the kernel's handle. */
 void thread_join(struct thread *thread, ax_handle handle);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -69,8 +70,34 @@ static void test_what(void) {
     CHECK(poll(polls + 1, 1, 1) == 0);
 }
 
+/* Many more than have room on a stack of a page. */
+static void test_many(void) {
+    static struct pollfd polls[500];
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 500; i++)
+            polls[i] = (struct pollfd){i % 50 == 0 ? 1 : i % 50 == 1 ? 777 : -1, POLLOUT, 5};
+        CHECK(poll(polls, 500, -1) == 20);
+        for (int i = 0; i < 500; i++)
+            CHECK(polls[i].revents == (i % 50 == 0 ? POLLOUT : i % 50 == 1 ? POLLNVAL : 0));
+    }
+    CHECK_ERROR(syscall(SYS_poll, 16, 500, 0), EFAULT);
+    fd_set out;
+    FD_ZERO(&out);
+    for (int fd = 10; fd < 30; fd++) {
+        CHECK(dup2(1, fd) == fd);
+        FD_SET(fd, &out);
+    }
+    CHECK(select(30, NULL, &out, NULL, NULL) == 20 && FD_ISSET(10, &out) && FD_ISSET(29, &out));
+    for (int fd = 30; fd < 60; fd++)
+        FD_SET(fd, &out);
+    CHECK_ERROR(select(60, NULL, &out, NULL, NULL), EBADF);
+    for (int fd = 10; fd < 30; fd++)
+        close(fd);
+}
+
 int main(void) {
     test_write();
+    test_many();
     test_copy();
     test_what();
     puts("descriptors");
