@@ -58,13 +58,13 @@ def read(path):
         return file.read()
 
 
-def await_that(condition, what, pause_seconds=0.005):
+def await_that(condition, what):
     end = time.monotonic() + limit.seconds
     while not condition():
         if time.monotonic() > end:
             complain(f"after {limit.seconds} s it is still not so: {what}")
             return False
-        time.sleep(pause_seconds)
+        time.sleep(0.005)
     return True
 
 
@@ -224,31 +224,43 @@ def check_status(pid, task):
         complain(f"catches {status['SigCgt']}, ignores {status['SigIgn']}")
 
 
-def check_wait(pid, task):
-    """A guest thread waits off its signal stack, or what comes meanwhile would pile up there."""
+def check_wait(pid, task, kernel):
+    """A guest thread waits off its signal stack, or what comes meanwhile would pile up there. One
+    that computes waits while others have a turn; one that makes calls without end never sleeps over
+    them, but when the kernel stands still."""
     found = []
 
-    def is_waiting():
+    def is_asleep():
         words = read(f"/proc/{pid}/task/{task}/syscall").split()
         if words[0] == str(FUTEX):
             found.append(int(words[-2], 16))
         return found
 
-    # One that spins waits for moments only.
-    if await_that(is_waiting, f"guest thread {task} waits", 0):
+    def is_waiting():
+        if is_asleep():
+            return True
+        os.kill(kernel, signal.SIGSTOP)
+        for _ in range(20):
+            if is_asleep():
+                break
+            time.sleep(0.001)
+        os.kill(kernel, signal.SIGCONT)
+        return found
+
+    if await_that(is_waiting, f"guest thread {task} waits"):
         area = (found[0] - AREAS) % AREA_BYTES
         if AREAS <= found[0] < AREAS + AREAS_BYTES and area >= SIGNAL_STACK:
             complain(f"a guest thread waits at {found[0]:x}, on its signal stack")
 
 
-def check_stub(pid, about, zygote):
+def check_stub(pid, about, zygote, kernel):
     tasks = [int(task) for task in os.listdir(f"/proc/{pid}/task")]
     check_descriptors(pid, tasks)
     check_mappings(pid, tasks)
     for task in tasks:
         check_status(pid, task)
         if task != pid:
-            check_wait(pid, task)
+            check_wait(pid, task, kernel)
     if about[2] != zygote or about[3] != os.getsid(0):
         complain(f"process group {about[2]} and session {about[3]}")
     if not re.search(r"Max core file size +0 +0 ", read(f"/proc/{pid}/limits")):
@@ -294,7 +306,7 @@ def look(command):
     children = machine.children()
     stubs = [pid for pid in children if pid not in zygotes]
     for pid in stubs:
-        check_stub(pid, children[pid], zygotes[0])
+        check_stub(pid, children[pid], zygotes[0], machine.pid)
     if not stubs_are_those(machine):
         complain(f"stubs have {thread_counts(machine)} threads")
     kill_parked(machine)
