@@ -140,16 +140,17 @@ static void space_change(struct space *space, uint64_t address) {
     space->is_behind = true;
 }
 
-/* A thread page is a thread's own, which begins with a list of orders: it is mapped by that one.
- * Others find it late, if they look. */
-static bool is_thread_page(uint64_t address) {
-    return address >= AX_THREAD_PAGES &&
-           address < AX_THREAD_PAGES + (uint64_t)AX_THREAD_MAX * AX_PAGE_SIZE;
+/* What is new there is for a thread to come, as a rule, and that begins with a list of orders: its
+ * page, and what the personality will need for it. Who looks before finds it late. */
+static bool may_be_late(uint64_t address) {
+    return (address >= AX_THREAD_PAGES &&
+            address < AX_THREAD_PAGES + (uint64_t)AX_THREAD_MAX * AX_PAGE_SIZE) ||
+           (address >= AX_PERSONALITY_START && address < AX_PERSONALITY_END);
 }
 
-bool space_has_thread_page(struct space *space, uint64_t address, uint32_t access) {
+bool space_is_late(struct space *space, uint64_t address, uint32_t access) {
     uint64_t wanted = ENTRY_PRESENT | ENTRY_PROT(access & AX_PROT_ALL);
-    return is_thread_page(address) && (space_entry(space, address) & wanted) == wanted;
+    return may_be_late(address) && (space_entry(space, address) & wanted) == wanted;
 }
 
 /* ---- The contract ---------------------------------------------------------------------------- */
@@ -171,7 +172,7 @@ bool hal_space_create(struct hal_space *space) {
 static void map_one(struct space *space, uint64_t address, uint64_t *entry, uint64_t wanted) {
     if (*entry == wanted || *entry == (wanted | ENTRY_STALE))
         return;
-    bool may_wait = *entry == 0 && is_thread_page(address);
+    bool may_wait = *entry == 0 && may_be_late(address);
     *entry = wanted | ENTRY_STALE;
     if (may_wait)
         change_note(space, address, address + AX_PAGE_SIZE);

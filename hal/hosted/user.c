@@ -368,10 +368,10 @@ static void unit_move(struct unit *unit, uint32_t host_cpu) {
     host_cpu_move(unit->tid, host_cpu);
 }
 
-/* The thread looked at another's page before that ran: it is told to look again. */
+/* The thread looked at what its stub has yet to be told of: it shall look again. */
 static bool fault_is_late(struct space *space, const struct hal_event *event) {
     return event->kind == HAL_EVENT_FAULT && event->fault.fault == AX_FAULT_UNMAPPED &&
-           space_has_thread_page(space, event->fault.address, event->fault.access);
+           space_is_late(space, event->fault.address, event->fault.access);
 }
 
 /* One turn: the thread runs and comes back. False: it is lost. */

@@ -326,20 +326,37 @@ static void thread_pages(void) {
     end();
 }
 
-/* What a thread page has is there for the others before its thread ever ran. */
-static void thread_page_of_another(void) {
-    static struct thread_under_test other;
-    begin(program_load);
-    thread.user.regs.rdi = thread.user.page_address;
-    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
-    thread_start(&other, &space, 1, program_call);
+/* What the thread, which has run before, finds at an address, without a sync. */
+static uint64_t look_at(uint64_t address) {
     thread.user.regs.rip = program_address(program_load);
-    thread.user.regs.rdi = other.user.page_address;
+    thread.user.regs.rdi = address;
     do
         hal_user_run(&thread.user, thread.space, &thread.event);
     while (thread.event.kind == HAL_EVENT_KICK);
     CHECK(thread.event.kind == HAL_EVENT_CALL);
-    CHECK(thread.event.call.number == other.user.page_address);
+    return thread.event.call.number;
+}
+
+/* What is mapped for a thread to come is there for the others before that ever runs: its page, and
+ * what the personality has for it. It can be taken away again, too. */
+static void mapped_for_another(void) {
+    static struct thread_under_test other;
+    uint64_t area = AX_PERSONALITY_START + 16 * AX_PAGE_SIZE;
+    begin(program_load);
+    thread.user.regs.rdi = thread.user.page_address;
+    CHECK(thread_run(&thread) == HAL_EVENT_CALL);
+    thread_start(&other, &space, 1, program_call);
+    CHECK(look_at(other.user.page_address) == other.user.page_address);
+    for (uint64_t i = 0; i < 3; i++) {
+        uint64_t frame = frame_take();
+        *(uint64_t *)hal_window(frame) = 77 + i;
+        map(&space, area + i * AX_PAGE_SIZE, frame, HAL_READ | HAL_WRITE);
+    }
+    hal_space_unmap(&space, area, 1);
+    CHECK(look_at(area + 2 * AX_PAGE_SIZE) == 79 && look_at(area + AX_PAGE_SIZE) == 78);
+    thread.user.regs.rip = program_address(program_load);
+    thread.user.regs.rdi = area;
+    CHECK(thread_run(&thread) == HAL_EVENT_FAULT && thread.event.fault.address == area);
     CHECK(thread_run(&other) == HAL_EVENT_CALL);
     thread_stop(&other);
     end();
@@ -375,7 +392,7 @@ const struct suite_case user_cases[] = {
     {"the yield point of the kernel page", yield_entry},
     {"fs base", fs_base},
     {"thread pages", thread_pages},
-    {"the thread page of another thread", thread_page_of_another},
+    {"what is mapped for another thread", mapped_for_another},
     {"vector state", vector_state},
     {NULL, NULL},
 };
