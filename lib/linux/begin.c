@@ -75,30 +75,37 @@ static void files_begin(struct task *task) {
     }
 }
 
-static struct task *task_begin(const struct ax_start *start) {
+/* The task block with what it has of vector states, and the first thread's area: both are mapped
+ * before either is touched, which takes the machine one step. */
+static struct task *task_make(const struct ax_start *start) {
     struct ax_map_request request = {.address = AX_PERSONALITY_DATA,
                                      .size_bytes = sizeof(struct task),
                                      .prot = AX_PROT_READ | AX_PROT_WRITE,
                                      .flags = AX_MAP_FIXED | AX_MAP_POPULATE};
-    if (ax_memory_map(AX_HANDLE_NONE, AX_HANDLE_NONE, &request) < 0)
+    bool fits = start->cpu.vector_bytes <= THREAD_VECTOR_BYTES;
+    uint64_t size = fits ? start->cpu.vector_bytes : AX_CPU_LEGACY_BYTES;
+    /* vector_reset writes as much as has to be there in any case. */
+    uint64_t least = AX_CPU_LEGACY_BYTES + AX_CPU_XSAVE_HEADER;
+    uint64_t room = align_up(size > least ? size : least, 64);
+    if (ax_memory_map(AX_HANDLE_NONE, AX_HANDLE_NONE, &request) < 0 || !thread_area_map(0, room))
         begin_failed();
     /* NOLINTNEXTLINE(performance-no-int-to-ptr): the address is fixed */
     struct task *task = (struct task *)AX_PERSONALITY_DATA;
+    task->vector_mask = fits ? start->cpu.vector_mask : 0;
+    task->vector_bytes = size;
+    task->vector_room = room;
+    task->areas_mapped = 1;
+    return task;
+}
+
+static struct task *task_begin(const struct ax_start *start) {
+    struct task *task = task_make(start);
     task->state.magic = AX_LINUX_STATE_MAGIC;
     task->start = start;
     task->pid = start->pid != 0 ? start->pid : 1;
     task->parent = start->parent;
     task->umask = 022;
     task->next_tid = task->pid;
-    task->vector_mask = start->cpu.vector_mask;
-    task->vector_bytes = start->cpu.vector_bytes;
-    if (task->vector_bytes > THREAD_VECTOR_BYTES) {
-        task->vector_mask = 0;
-        task->vector_bytes = AX_CPU_LEGACY_BYTES;
-    }
-    /* vector_reset writes as much as has to be there in any case. */
-    uint64_t least = AX_CPU_LEGACY_BYTES + AX_CPU_XSAVE_HEADER;
-    task->vector_room = align_up(task->vector_bytes > least ? task->vector_bytes : least, 64);
     task->break_now = start->break_start;
     list_init(&task->threads);
     list_init(&task->left);

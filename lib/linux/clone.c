@@ -97,6 +97,7 @@ static int64_t clone_thread(struct thread *thread, const struct clone_wish *wish
         thread_unmake(child);
         return error;
     }
+    thread_prepare(thread->task);
     return tid;
 }
 

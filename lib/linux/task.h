@@ -48,7 +48,8 @@ struct task {
     struct list left; /* blocks of threads that have ended or are about to */
     uint32_t thread_count;
     uint32_t next_tid;
-    uint32_t area_count; /* mapped, from the first on */
+    uint32_t area_count; /* used at any time, from the first on */
+    uint32_t areas_mapped;
     int32_t leader_code; /* what the first thread gave to exit */
 
     task_lock signals_lock; /* actions, and every queue and mask of pending signals */

@@ -10,25 +10,45 @@
 
 /* ---- Areas ----------------------------------------------------------------------------------- */
 
-/* Maps one more area; with threads_lock held. Every thread uses all of it but for some of the
- * stack: it is made at once, which saves the faults. */
-static struct thread *area_map(struct task *task) {
-    if (task->area_count >= AX_THREAD_MAX)
-        return NULL;
-    uint64_t slot =
-        AX_PERSONALITY_START + THREAD_AREAS_OFFSET + (uint64_t)task->area_count * THREAD_AREA_BYTES;
-    uint64_t end = slot + THREAD_AREA_BYTES;
-    uint64_t first =
-        align_down(slot + THREAD_BLOCK_AT - task->vector_room - THREAD_STACK_BYTES, AX_PAGE_SIZE);
+static uint64_t area_slot(uint32_t index) {
+    return AX_PERSONALITY_START + THREAD_AREAS_OFFSET + (uint64_t)index * THREAD_AREA_BYTES;
+}
+
+/* Every thread uses all of its area but for some of the stack: it is made at once, which saves the
+ * faults. */
+bool thread_area_map(uint32_t index, uint64_t vector_room) {
+    uint64_t slot = area_slot(index), end = slot + THREAD_AREA_BYTES;
+    uint64_t top = slot + THREAD_BLOCK_AT - vector_room;
+    uint64_t first = align_down(top - THREAD_STACK_BYTES, AX_PAGE_SIZE);
     struct ax_map_request request = {.address = first,
                                      .size_bytes = end - first,
                                      .prot = AX_PROT_READ | AX_PROT_WRITE,
                                      .flags = AX_MAP_FIXED | AX_MAP_POPULATE};
-    if (ax_memory_map(AX_HANDLE_NONE, AX_HANDLE_NONE, &request) < 0)
+    return ax_memory_map(AX_HANDLE_NONE, AX_HANDLE_NONE, &request) >= 0;
+}
+
+/* One more; with threads_lock held. False: there is no memory, or too many threads. */
+static bool area_map(struct task *task) {
+    if (task->areas_mapped >= AX_THREAD_MAX ||
+        !thread_area_map(task->areas_mapped, task->vector_room))
+        return false;
+    task->areas_mapped++;
+    return true;
+}
+
+/* One that was never used. NULL: there is no memory, or too many threads. */
+static struct thread *area_fresh(struct task *task) {
+    if (task->area_count == task->areas_mapped && !area_map(task))
         return NULL;
-    task->area_count++;
     /* NOLINTNEXTLINE(performance-no-int-to-ptr): areas lie at fixed places */
-    return (struct thread *)(slot + THREAD_BLOCK_AT);
+    return (struct thread *)(area_slot(task->area_count++) + THREAD_BLOCK_AT);
+}
+
+void thread_prepare(struct task *task) {
+    lock_take(&task->threads_lock);
+    if (task->area_count == task->areas_mapped)
+        (void)area_map(task);
+    lock_give(&task->threads_lock);
 }
 
 void *thread_list(const struct thread *thread, size_t size_bytes) {
@@ -87,7 +107,7 @@ struct thread *thread_make(struct task *task) {
     lock_take(&task->threads_lock);
     struct thread *thread = area_reuse(task);
     if (thread == NULL)
-        thread = area_map(task);
+        thread = area_fresh(task);
     if (thread != NULL) {
         memset(thread, 0, sizeof(*thread));
         thread->task = task;

@@ -19,8 +19,15 @@ static inline uint64_t thread_stack(const struct thread *thread) {
     return (uintptr_t)thread - thread->task->vector_room;
 }
 
+/* Maps the area of a slot, for threads with so much room for a vector state. */
+bool thread_area_map(uint32_t index, uint64_t vector_room);
+
 /* A block with an area and an id, in no list. NULL: no memory, or too many. */
 struct thread *thread_make(struct task *task);
+/* Has an area ready for the next thread that needs a new one, as there will be one if there was one
+ * before. It is not touched: how it is mapped is left to the start of the thread that was made just
+ * now, which costs nothing more. */
+void thread_prepare(struct task *task);
 /* One that never ran. */
 void thread_unmake(struct thread *thread);
 

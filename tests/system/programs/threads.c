@@ -41,6 +41,42 @@ static void test_two(void) {
     puts("each thread has its own");
 }
 
+/* Uses far more of its stack than most threads do. */
+static int descend(int depth) {
+    volatile char page[3000];
+    page[0] = (char)depth;
+    page[2999] = (char)(depth + 1);
+    int below = depth == 0 ? 0 : descend(depth - 1);
+    CHECK(page[0] == (char)depth && page[2999] == (char)(depth + 1));
+    return below + 1;
+}
+
+static void *go_deep(void *argument) {
+    pthread_barrier_wait(argument);
+    CHECK(descend(30) == 31);
+    pthread_barrier_wait(argument);
+    return argument;
+}
+
+#define TOGETHER 200
+
+/* All there at a time, twice: the second ones come to where the first ones were. */
+static void test_together(void) {
+    static pthread_t threads[TOGETHER];
+    for (int round = 0; round < 2; round++) {
+        pthread_barrier_t barrier;
+        CHECK(pthread_barrier_init(&barrier, NULL, TOGETHER + 1) == 0);
+        for (int i = 0; i < TOGETHER; i++)
+            CHECK(pthread_create(&threads[i], NULL, go_deep, &barrier) == 0);
+        pthread_barrier_wait(&barrier);
+        pthread_barrier_wait(&barrier);
+        for (int i = 0; i < TOGETHER; i++)
+            CHECK(pthread_join(threads[i], NULL) == 0);
+        CHECK(pthread_barrier_destroy(&barrier) == 0);
+    }
+    puts("many at a time");
+}
+
 static void *finish(void *argument) {
     (void)argument;
     __atomic_add_fetch(&finished, 1, __ATOMIC_SEQ_CST);
@@ -92,6 +128,7 @@ static void *outlive(void *argument) {
 int main(void) {
     pthread_t thread;
     test_two();
+    test_together();
     test_many();
     test_cpus();
     fflush(stdout);
