@@ -139,8 +139,9 @@ uint64_t space_walk(struct space *space, uint64_t first, uint64_t end,
 uint64_t space_entry(struct space *space, uint64_t address);
 /* Whether the stub knows what is there. */
 bool space_is_current(struct space *space, uint64_t address);
-/* Whether there is something at the address that the stub may not have been told of yet. */
-bool space_is_late(struct space *space, uint64_t address, uint32_t access);
+/* After a fault: what may be mapped late there, or is mapped now, shall be known to the stub before
+ * a thread of the space runs again. True: something is mapped there already. */
+bool space_catch_up(struct space *space, uint64_t address, uint32_t access);
 
 /* Makes all changes so far known to the stub; false: the stub is lost. */
 bool changes_apply(struct space *space);

@@ -148,9 +148,12 @@ static bool may_be_late(uint64_t address) {
            (address >= AX_PERSONALITY_START && address < AX_PERSONALITY_END);
 }
 
-bool space_is_late(struct space *space, uint64_t address, uint32_t access) {
+bool space_catch_up(struct space *space, uint64_t address, uint32_t access) {
     uint64_t wanted = ENTRY_PRESENT | ENTRY_PROT(access & AX_PROT_ALL);
-    return may_be_late(address) && (space_entry(space, address) & wanted) == wanted;
+    if (!may_be_late(address))
+        return false;
+    space->is_behind = true;
+    return (space_entry(space, address) & wanted) == wanted;
 }
 
 /* ---- The contract ---------------------------------------------------------------------------- */

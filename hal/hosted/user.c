@@ -371,7 +371,7 @@ static void unit_move(struct unit *unit, uint32_t host_cpu) {
 /* The thread looked at what its stub has yet to be told of: it shall look again. */
 static bool fault_is_late(struct space *space, const struct hal_event *event) {
     return event->kind == HAL_EVENT_FAULT && event->fault.fault == AX_FAULT_UNMAPPED &&
-           space_is_late(space, event->fault.address, event->fault.access);
+           space_catch_up(space, event->fault.address, event->fault.access);
 }
 
 /* One turn: the thread runs and comes back. False: it is lost. */
@@ -419,8 +419,6 @@ void hal_user_run(struct hal_user *user, struct hal_space *space, struct hal_eve
     } while (is_back && seed_is_on() && seeded_serve(user, own, event));
     if (!is_back)
         event->kind = HAL_EVENT_LOST;
-    else if (fault_is_late(own, event)) {
-        own->is_behind = true;
+    else if (fault_is_late(own, event))
         event->kind = HAL_EVENT_KICK;
-    }
 }
