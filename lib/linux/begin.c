@@ -22,6 +22,9 @@ _Static_assert(PAGE_STACK == offsetof(struct ax_thread_page, personality_stack) 
                    PAGE_PENDING == offsetof(struct ax_thread_page, pending) &&
                    PAGE_REGS == REGS_AT &&
                    PAGE_REASON == offsetof(struct ax_thread_page, program.reason) &&
+                   PAGE_REASON + 4 == offsetof(struct ax_thread_page, program.fault) &&
+                   PAGE_ADDRESS == offsetof(struct ax_thread_page, program.address) &&
+                   PAGE_ACCESS == offsetof(struct ax_thread_page, program.access) &&
                    PAGE_RECOVERY_IP == offsetof(struct ax_thread_page, recovery.regs.rip),
                "entry.S");
 _Static_assert(REG_RAX == REG(rax) && REG_RBX == REG(rbx) && REG_RCX == REG(rcx) &&
@@ -29,9 +32,11 @@ _Static_assert(REG_RAX == REG(rax) && REG_RBX == REG(rbx) && REG_RCX == REG(rcx)
                    REG_RBP == REG(rbp) && REG_RSP == REG(rsp) && REG_R8 == REG(r8) &&
                    REG_R9 == REG(r9) && REG_R10 == REG(r10) && REG_R11 == REG(r11) &&
                    REG_R12 == REG(r12) && REG_R13 == REG(r13) && REG_R14 == REG(r14) &&
-                   REG_R15 == REG(r15) && REG_RIP == REG(rip) && REG_RFLAGS == REG(rflags),
+                   REG_R15 == REG(r15) && REG_RIP == REG(rip) && REG_RFLAGS == REG(rflags) &&
+                   REG_FS_BASE == REG(fs_base) && REG_RESERVED == REG(reserved),
                "entry.S");
-_Static_assert(REASON_NONE == AX_UPCALL_NONE && INSIDE_PROGRAM == AX_INSIDE_PROGRAM &&
+_Static_assert(REASON_NONE == AX_UPCALL_NONE && REASON_BOUNCE == AX_UPCALL_BOUNCE &&
+                   FLAGS_PLAIN == AX_RFLAGS_FIXED && INSIDE_PROGRAM == AX_INSIDE_PROGRAM &&
                    INSIDE_PERSON == AX_INSIDE_PERSONALITY,
                "entry.S");
 

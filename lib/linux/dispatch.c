@@ -58,20 +58,45 @@ static void serve_call(struct thread *thread) {
     thread->again.is_set = false;
 }
 
+static void serve_fault(struct thread *thread) {
+    const struct ax_frame *frame = &thread->page->program;
+    bool is_refused = frame->fault == AX_FAULT_PROTECTION && (frame->access & AX_PROT_EXECUTE) != 0;
+    if (is_refused && patch_was_in_the_way(thread, frame->address))
+        return;
+    patch_leave(thread);
+    signal_fault(thread);
+}
+
+static void upcall_done(struct thread *thread) {
+    if (thread->must_resume)
+        upcall_leave(thread->page);
+    upcall_return(thread->page);
+}
+
 void upcall_serve(struct ax_thread_page *page) {
     struct thread *thread = thread_of(page);
     thread->must_resume = page->program.reason != AX_UPCALL_BOUNCE;
     switch (page->program.reason) {
-    case AX_UPCALL_BOUNCE: serve_call(thread); break;
-    case AX_UPCALL_FAULT: signal_fault(thread); break;
+    case AX_UPCALL_BOUNCE:
+        patch_count_trap(thread);
+        serve_call(thread);
+        break;
+    case AX_UPCALL_FAULT: serve_fault(thread); break;
     default:
+        patch_leave(thread);
         thread->attention = 1;
         (void)signals_deliver(thread, false);
         break;
     }
-    if (thread->must_resume)
-        upcall_leave(page);
-    upcall_return(page);
+    upcall_done(thread);
+}
+
+void upcall_patched(struct ax_thread_page *page) {
+    struct thread *thread = thread_of(page);
+    thread->must_resume = false;
+    patch_decode(thread->task, &page->program.regs);
+    serve_call(thread);
+    upcall_done(thread);
 }
 
 void upcall_return(struct ax_thread_page *page) {

@@ -23,6 +23,49 @@
 
     .text
 
+/*
+ * A call from a patched site, through its trampoline, which left its slot in rcx. An interrupt that
+ * comes before the first instruction finds a program like any other (patch_leave), one that comes
+ * later waits. Nothing of the program's stack is used. The frame is filled as by a bounce.
+ */
+    .globl  patched_entry
+    .hidden patched_entry
+patched_entry:
+    movl    $INSIDE_PERSON, %gs:PAGE_INSIDE
+    movq    %rsp, PROGRAM(REG_RSP)
+    movq    %gs:PAGE_STACK, %rsp
+    pushfq
+    popq    PROGRAM(REG_RFLAGS)
+    movq    %rax, PROGRAM(REG_RAX)
+    movq    %rbx, PROGRAM(REG_RBX)
+    movq    %rcx, PROGRAM(REG_RCX)
+    movq    %rdx, PROGRAM(REG_RDX)
+    movq    %rsi, PROGRAM(REG_RSI)
+    movq    %rdi, PROGRAM(REG_RDI)
+    movq    %rbp, PROGRAM(REG_RBP)
+    movq    %r8, PROGRAM(REG_R8)
+    movq    %r9, PROGRAM(REG_R9)
+    movq    %r10, PROGRAM(REG_R10)
+    movq    %r12, PROGRAM(REG_R12)
+    movq    %r13, PROGRAM(REG_R13)
+    movq    %r14, PROGRAM(REG_R14)
+    movq    %r15, PROGRAM(REG_R15)
+    rdfsbase %rax
+    movq    %rax, PROGRAM(REG_FS_BASE)
+    movq    $0, PROGRAM(REG_RESERVED)
+    movq    $REASON_BOUNCE, %gs:PAGE_REASON
+    movq    $0, %gs:PAGE_ADDRESS
+    movq    $0, %gs:PAGE_ACCESS
+    cld
+    testl   $FLAGS_ODD, PROGRAM(REG_RFLAGS)
+    jz      1f
+    pushq   $FLAGS_PLAIN
+    popfq
+1:  xorl    %ebp, %ebp
+    movq    %gs:0, %rdi
+    call    upcall_patched
+    jmp     range_start
+
 /* Every upcall comes here, on the thread's personality stack, with the program's other registers.
  * The frame has them all, so they need not be kept. */
     .type   upcall_entry, @function

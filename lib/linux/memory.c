@@ -23,10 +23,12 @@ _Static_assert((int)L_PROT_READ == (int)AX_PROT_READ && (int)L_PROT_WRITE == (in
                    (int)L_PROT_EXEC == (int)AX_PROT_EXECUTE,
                "the same bits");
 
-bool range_decode(uint64_t address, uint64_t size_bytes, uint64_t *whole_bytes) {
+bool range_decode(const struct task *task, uint64_t address, uint64_t size_bytes,
+                  uint64_t *whole_bytes) {
     return is_aligned(address, AX_PAGE_SIZE) &&
            size_align_up(size_bytes, AX_PAGE_SIZE, whole_bytes) && address <= AX_PROGRAM_END &&
-           *whole_bytes <= AX_PROGRAM_END - address;
+           *whole_bytes <= AX_PROGRAM_END - address &&
+           (task == NULL || !patch_owns(task, address, *whole_bytes));
 }
 
 /* ---- brk ------------------------------------------------------------------------------------- */
@@ -134,13 +136,13 @@ int64_t linux_mmap(struct thread *thread, const uint64_t a[6]) {
     uint64_t type = a[3] & L_MAP_TYPE;
     if (a[1] == 0 || !is_aligned(a[5], AX_PAGE_SIZE))
         return -L_EINVAL;
-    if (!range_decode(0, a[1], &request.size_bytes))
+    if (!range_decode(NULL, 0, a[1], &request.size_bytes))
         return -L_ENOMEM;
     if ((a[3] & (L_MAP_FIXED | L_MAP_FIXED_NOREPLACE)) == 0)
         request.address = align_down(request.address, AX_PAGE_SIZE);
     else if (!is_aligned(request.address, AX_PAGE_SIZE))
         return -L_EINVAL;
-    else if (!range_decode(request.address, a[1], &request.size_bytes))
+    else if (!range_decode(thread->task, request.address, a[1], &request.size_bytes))
         return -L_ENOMEM;
     if (type != L_MAP_PRIVATE && type != L_MAP_SHARED)
         return -L_EINVAL;
@@ -153,15 +155,25 @@ int64_t linux_mmap(struct thread *thread, const uint64_t a[6]) {
         /* No file that can be open here can be mapped. */
         return descriptor_file(&thread->task->files, (int32_t)a[4]) != NULL ? -L_ENODEV : -L_EBADF;
     }
-    return type == L_MAP_PRIVATE ? map_private(&request) : map_shared(&request);
+    /* What takes the place of something else must not do so while others work on that. */
+    bool replaces = (request.flags & AX_MAP_REPLACE) != 0;
+    if (replaces)
+        lock_take(&thread->task->memory_lock);
+    int64_t result = type == L_MAP_PRIVATE ? map_private(&request) : map_shared(&request);
+    if (replaces)
+        lock_give(&thread->task->memory_lock);
+    return result;
 }
 
 int64_t linux_munmap(struct thread *thread, const uint64_t a[6]) {
+    struct task *task = thread->task;
     uint64_t size_bytes;
-    (void)thread;
-    if (a[1] == 0 || !range_decode(a[0], a[1], &size_bytes))
+    if (a[1] == 0 || !range_decode(task, a[0], a[1], &size_bytes))
         return -L_EINVAL;
-    return error_or_zero(ax_memory_unmap(AX_HANDLE_NONE, a[0], size_bytes));
+    lock_take(&task->memory_lock);
+    ax_result result = ax_memory_unmap(AX_HANDLE_NONE, a[0], size_bytes);
+    lock_give(&task->memory_lock);
+    return error_or_zero(result);
 }
 
 int64_t linux_mprotect(struct thread *thread, const uint64_t a[6]) {
@@ -170,7 +182,7 @@ int64_t linux_mprotect(struct thread *thread, const uint64_t a[6]) {
     uint32_t prot;
     if (!is_aligned(a[0], AX_PAGE_SIZE))
         return -L_EINVAL;
-    if (!range_decode(a[0], a[1], &size_bytes))
+    if (!range_decode(task, a[0], a[1], &size_bytes))
         return -L_ENOMEM;
     int64_t error = prot_decode(a[2], &prot);
     if (error != 0 || size_bytes == 0)

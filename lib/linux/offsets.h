@@ -9,7 +9,9 @@
 #define PAGE_INSIDE      24
 #define PAGE_PENDING     28
 #define PAGE_REGS        232 /* of the program frame; a register of it by REG_* */
-#define PAGE_REASON      392
+#define PAGE_REASON      392 /* and the fault's number */
+#define PAGE_ADDRESS     400
+#define PAGE_ACCESS      408
 #define PAGE_RECOVERY_IP 544
 #define REG_RAX          0
 #define REG_RBX          8
@@ -29,6 +31,11 @@
 #define REG_R15          120
 #define REG_RIP          128
 #define REG_RFLAGS       136
+#define REG_FS_BASE      144
+#define REG_RESERVED     152
 #define REASON_NONE      0
+#define REASON_BOUNCE    1
+#define FLAGS_ODD        0x44100 /* nested task, alignment check, trap */
+#define FLAGS_PLAIN      0x202
 #define INSIDE_PROGRAM   0
 #define INSIDE_PERSON    1

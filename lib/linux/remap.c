@@ -116,7 +116,7 @@ int64_t linux_madvise(struct thread *thread, const uint64_t a[6]) {
     uint64_t size_bytes, at = a[0];
     int64_t error = 0;
     bool has_gap = false;
-    if (!advice_is_known(advice) || !range_decode(a[0], a[1], &size_bytes))
+    if (!advice_is_known(advice) || !range_decode(task, a[0], a[1], &size_bytes))
         return -L_EINVAL;
     uint64_t end = a[0] + size_bytes;
     lock_take(&task->memory_lock);
@@ -131,10 +131,10 @@ int64_t linux_madvise(struct thread *thread, const uint64_t a[6]) {
 
 /* Is all of the range mapped? Memory never goes elsewhere, so that what is there is locked, and
  * nothing of it needs to be written back. */
-static int64_t range_check(uint64_t address, uint64_t size_bytes) {
+static int64_t range_check(const struct task *task, uint64_t address, uint64_t size_bytes) {
     uint64_t whole_bytes, end;
     struct ax_region_info region;
-    if (!range_decode(address, size_bytes, &whole_bytes))
+    if (!range_decode(task, address, size_bytes, &whole_bytes))
         return -L_ENOMEM;
     end = address + whole_bytes;
     for (uint64_t at = address; at < end; at += region.size_bytes) {
@@ -152,7 +152,7 @@ int64_t linux_mlock(struct thread *thread, const uint64_t a[6]) {
     if (size_bytes < a[1])
         return -L_EINVAL;
     lock_take(&task->memory_lock);
-    int64_t error = range_check(first, size_bytes);
+    int64_t error = range_check(task, first, size_bytes);
     for (uint64_t at = first; error == 0 && at < first + size_bytes; at += region.size_bytes) {
         if (!region_at(at, first + size_bytes, &region))
             break;
@@ -168,7 +168,7 @@ int64_t linux_munlock(struct thread *thread, const uint64_t a[6]) {
     if (size_bytes < a[1])
         return -L_EINVAL;
     lock_take(&task->memory_lock);
-    int64_t error = range_check(first, size_bytes);
+    int64_t error = range_check(task, first, size_bytes);
     lock_give(&task->memory_lock);
     return error;
 }
@@ -180,7 +180,7 @@ int64_t linux_msync(struct thread *thread, const uint64_t a[6]) {
         !is_aligned(a[0], AX_PAGE_SIZE))
         return -L_EINVAL;
     lock_take(&task->memory_lock);
-    int64_t error = range_check(a[0], a[1]);
+    int64_t error = range_check(task, a[0], a[1]);
     lock_give(&task->memory_lock);
     return error;
 }
@@ -234,7 +234,7 @@ struct remap {
     uint64_t old, old_bytes, new_bytes, flags, wish;
 };
 
-static int64_t remap_check(const uint64_t a[6], struct remap *remap) {
+static int64_t remap_check(const struct task *task, const uint64_t a[6], struct remap *remap) {
     *remap = (struct remap){.old = a[0], .flags = a[3], .wish = a[4]};
     if ((remap->flags & ~(uint64_t)(L_MREMAP_MAYMOVE | L_MREMAP_FIXED)) != 0 ||
         ((remap->flags & L_MREMAP_FIXED) != 0 && (remap->flags & L_MREMAP_MAYMOVE) == 0) ||
@@ -242,14 +242,14 @@ static int64_t remap_check(const uint64_t a[6], struct remap *remap) {
         return -L_EINVAL;
     if (!is_aligned(a[0], AX_PAGE_SIZE))
         return -L_EINVAL;
-    if (!range_decode(a[0], a[1], &remap->old_bytes))
+    if (!range_decode(task, a[0], a[1], &remap->old_bytes))
         return -L_EFAULT;
-    if (!range_decode(0, a[2], &remap->new_bytes))
+    if (!range_decode(NULL, 0, a[2], &remap->new_bytes))
         return -L_ENOMEM;
     if ((remap->flags & L_MREMAP_FIXED) == 0)
         return 0;
     uint64_t whole;
-    if (!range_decode(remap->wish, remap->new_bytes, &whole) ||
+    if (!range_decode(task, remap->wish, remap->new_bytes, &whole) ||
         (remap->wish < remap->old + remap->old_bytes &&
          remap->old < remap->wish + remap->new_bytes))
         return -L_EINVAL;
@@ -289,7 +289,7 @@ static int64_t remap_do(const struct remap *remap) {
 int64_t linux_mremap(struct thread *thread, const uint64_t a[6]) {
     struct task *task = thread->task;
     struct remap remap;
-    int64_t error = remap_check(a, &remap);
+    int64_t error = remap_check(task, a, &remap);
     if (error != 0)
         return error;
     lock_take(&task->memory_lock);

@@ -17,6 +17,7 @@
 #include "errors.h"
 #include "layout.h"
 #include "numbers.h"
+#include "patch.h"
 #include "signals.h"
 #include "structures.h"
 #include "timers.h"
@@ -40,8 +41,9 @@ struct task {
     uint64_t vector_bytes;
     uint64_t vector_room; /* what each thread has for one */
 
-    task_lock memory_lock; /* the break, and changes of mappings in several steps */
+    task_lock memory_lock; /* the break, and changes of mappings, patches */
     uint64_t break_now;
+    struct patches patches;
 
     task_lock threads_lock; /* the list, areas, next_tid */
     struct list threads;

@@ -7,6 +7,10 @@
 /* An upcall: returns when the program frame can be loaded without the kernel. */
 void upcall_serve(struct ax_thread_page *page);
 
+/* A call from a patched site: the program frame is as after a bounce, but for rip and what
+ * patch_decode says. Returns as upcall_serve does. */
+void upcall_patched(struct ax_thread_page *page);
+
 /* Returns if the program's registers can be loaded without the kernel, else goes on through it. */
 void upcall_return(struct ax_thread_page *page);
 

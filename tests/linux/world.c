@@ -79,6 +79,8 @@ void world_start(void) {
 
 /* ---- What is the machine's or another file's ------------------------------------------------- */
 
+const char patched_entry[1];
+
 struct thread *thread_self(void) {
     return &world_thread;
 }
@@ -153,8 +155,10 @@ int main(void) {
     suite_add_tcase(suite, linux_delivery_tests());
     suite_add_tcase(suite, linux_futex_tests());
     suite_add_tcase(suite, linux_memory_tests());
+    suite_add_tcase(suite, linux_patch_tests());
     suite_add_tcase(suite, linux_robust_tests());
     suite_add_tcase(suite, linux_signals_tests());
+    suite_add_tcase(suite, linux_site_tests());
     suite_add_tcase(suite, linux_streams_tests());
     suite_add_tcase(suite, linux_timers_tests());
     SRunner *runner = srunner_create(suite);
