@@ -2,6 +2,7 @@
 #include "patch.h"
 
 #include <base/align.h>
+#include <base/hash.h>
 #include <base/memory.h>
 #include <sys/ax.h>
 
@@ -45,18 +46,18 @@ static void slot_encode(unsigned slot, uint8_t code[PATCH_SLOT_BYTES]) {
     memcpy(code + 12, &back, sizeof(back));
 }
 
+/* As a debugger writes to text: through the kernel, which needs no mapping for it. */
+static bool text_write(uint64_t address, const void *bytes, size_t size_bytes) {
+    return ax_process_write(AX_HANDLE_NONE, address, bytes, size_bytes) == (ax_result)size_bytes;
+}
+
 static bool page_fill(uint64_t page) {
+    uint8_t code[PATCH_SLOTS * PATCH_SLOT_BYTES] = {0};
     uint64_t entry = (uintptr_t)patched_entry;
-    uint8_t code[PATCH_SLOT_BYTES];
-    if (user_put(page, &entry) != 0)
-        return false;
-    for (unsigned slot = 1; slot < PATCH_SLOTS; slot++) {
-        slot_encode(slot, code);
-        if (user_put(page + (uint64_t)slot * PATCH_SLOT_BYTES, &code) != 0)
-            return false;
-    }
-    return ax_memory_protect(AX_HANDLE_NONE, page, AX_PAGE_SIZE, AX_PROT_READ | AX_PROT_EXECUTE) >=
-           0;
+    memcpy(code, &entry, sizeof(entry));
+    for (unsigned slot = 1; slot < PATCH_SLOTS; slot++)
+        slot_encode(slot, code + (size_t)slot * PATCH_SLOT_BYTES);
+    return text_write(page, code, sizeof(code));
 }
 
 /* The page below the mappings that the site is among: below the program, as a rule, where neither
@@ -81,8 +82,8 @@ static uint64_t page_place(uint64_t site) {
 static bool page_make(struct patches *patches, uint64_t site) {
     struct ax_map_request request = {.address = page_place(site),
                                      .size_bytes = AX_PAGE_SIZE,
-                                     .prot = AX_PROT_READ | AX_PROT_WRITE,
-                                     .flags = AX_MAP_FIXED | AX_MAP_POPULATE};
+                                     .prot = AX_PROT_READ | AX_PROT_EXECUTE,
+                                     .flags = AX_MAP_FIXED};
     if (patches->page != 0)
         return true;
     if (request.address == 0 || ax_memory_map(AX_HANDLE_NONE, AX_HANDLE_NONE, &request) < 0)
@@ -136,18 +137,27 @@ static bool page_is_patchable(uint64_t page) {
     return is_found;
 }
 
-/* Nobody executes the page while it is written: the kernel has every processor know of a change
- * before the thread that made it goes on, and who comes there faults and tries again. */
-static void jump_write(uint64_t site, const uint8_t jump[SITE_JUMP_BYTES]) {
+/*
+ * Nobody executes the page while it is written. It is not executable then: the kernel has every
+ * processor know of that before the thread goes on, and who comes there faults and tries again
+ * (patch_was_in_the_way). A thread that is alone need not do so.
+ */
+static void jump_write(const struct task *task, uint64_t site,
+                       const uint8_t jump[SITE_JUMP_BYTES]) {
     uint64_t page = align_down(site, AX_PAGE_SIZE);
-    if (ax_memory_protect(AX_HANDLE_NONE, page, AX_PAGE_SIZE, AX_PROT_READ | AX_PROT_WRITE) < 0)
+    bool is_alone = task->thread_count == 1;
+    if (!is_alone &&
+        ax_memory_protect(AX_HANDLE_NONE, page, AX_PAGE_SIZE, AX_PROT_READ | AX_PROT_WRITE) < 0)
         return;
-    (void)!user_write(site, jump, SITE_JUMP_BYTES); /* without memory it stays as it is */
-    (void)!ax_memory_protect(AX_HANDLE_NONE, page, AX_PAGE_SIZE, AX_PROT_READ | AX_PROT_EXECUTE);
+    (void)text_write(site, jump, SITE_JUMP_BYTES); /* without memory it stays as it is */
+    if (!is_alone)
+        (void)!ax_memory_protect(AX_HANDLE_NONE, page, AX_PAGE_SIZE,
+                                 AX_PROT_READ | AX_PROT_EXECUTE);
 }
 
 /* Patches the site if it can be. With memory_lock: its text stays what it is. */
-static void site_patch(struct patches *patches, uint64_t behind, uint64_t number) {
+static void site_patch(struct task *task, uint64_t behind, uint64_t number) {
+    struct patches *patches = &task->patches;
     uint8_t window[SITE_WINDOW], jump[SITE_JUMP_BYTES];
     uint64_t site = behind - SITE_BYTES;
     if (user_read(window, behind - SITE_WINDOW, SITE_WINDOW) != 0)
@@ -159,15 +169,14 @@ static void site_patch(struct patches *patches, uint64_t behind, uint64_t number
         !page_make(patches, site) || !site_jump(site, slot_address(patches, slot), jump))
         return;
     patches->sites[slot] = (struct patch_site){behind, (uint32_t)number, kind};
-    jump_write(site, jump);
+    jump_write(task, site, jump);
 }
 
 void patch_count_trap(struct thread *thread) {
     struct task *task = thread->task;
     const struct ax_regs *regs = &thread->page->program.regs;
     uint64_t behind = regs->rip, number = (uint32_t)regs->rax;
-    struct patch_count *count =
-        &task->patches.counts[(behind ^ behind / PATCH_COUNTS) % PATCH_COUNTS];
+    struct patch_count *count = &task->patches.counts[hash_mix(behind) % PATCH_COUNTS];
     if (count->behind != behind) {
         if (count->traps > 0)
             count->traps--;
@@ -179,7 +188,7 @@ void patch_count_trap(struct thread *thread) {
         return;
     count->traps = TRAPS_AFTER_LOOK;
     lock_take(&task->memory_lock);
-    site_patch(&task->patches, behind, number);
+    site_patch(task, behind, number);
     lock_give(&task->memory_lock);
 }
 

@@ -5,9 +5,10 @@
 
 #include "world.h"
 
-#define PAGE   AX_PAGE_SIZE
-#define GETPID 39
-#define ENOUGH 200 /* traps */
+#define PAGE          AX_PAGE_SIZE
+#define GETPID        39
+#define ENOUGH        200 /* traps */
+#define POINTER(word) ((void *)(uintptr_t)(word))
 
 /* A free page, a page of text with a site at its beginning, and what is behind. */
 static _Alignas(AX_PAGE_SIZE) uint8_t memory[3 * AX_PAGE_SIZE];
@@ -19,10 +20,9 @@ static const uint8_t site_bytes[] = {0xb8, GETPID, 0, 0, 0, 0x0f, 0x05};
 /* What the kernel tells of mappings from the address on. */
 static struct ax_region_info regions[2];
 static unsigned region_count;
+static bool has_memory; /* to write to text */
 
-static void tell_regions(uint64_t number) {
-    if (number != AX_CALL_MEMORY_LIST)
-        return;
+static void tell_regions(void) {
     struct ax_region_info *told = (void *)ax_thread_page()->buffer;
     unsigned count = 0;
     for (unsigned i = 0; i < region_count; i++) {
@@ -32,9 +32,20 @@ static void tell_regions(uint64_t number) {
     world_answer(AX_CALL_MEMORY_LIST, count);
 }
 
+static void answer(uint64_t number) {
+    const struct world_call *call = &world_calls[world_call_count - 1];
+    if (number == AX_CALL_MEMORY_LIST)
+        tell_regions();
+    if (number == AX_CALL_PROCESS_COPY && has_memory) {
+        memcpy(POINTER(call->a[1]), POINTER(call->a[2]), call->a[3]);
+        world_answer(number, (int64_t)call->a[3]);
+    }
+}
+
 static void setup(void) {
     world_start();
-    world_hook = tell_regions;
+    world_hook = answer;
+    has_memory = true;
     memset(memory, 0x90, sizeof(memory));
     memcpy(memory + PAGE + 64, site_bytes, sizeof(site_bytes));
     regions[0] = (struct ax_region_info){.address = TEXT,
@@ -81,6 +92,14 @@ START_TEST(a_site_that_traps_often_becomes_a_jump_to_its_slot) {
     ck_assert_mem_eq(memory + PAGE + 64 + 5, site_bytes + 5, 2); /* its syscall is there */
     ck_assert_uint_eq(protected(AX_PROT_READ | AX_PROT_WRITE), 1);
     ck_assert_uint_eq(protected(AX_PROT_READ | AX_PROT_EXECUTE), 1);
+}
+END_TEST
+
+START_TEST(a_thread_that_is_alone_changes_no_protection) {
+    world_task.thread_count = 1;
+    trap(ENOUGH);
+    ck_assert(is_patched());
+    ck_assert_uint_eq(protected(AX_PROT_READ | AX_PROT_WRITE), 0);
 }
 END_TEST
 
@@ -133,7 +152,12 @@ START_TEST(without_memory_the_text_stays_as_it_is) {
     world_answer(AX_CALL_MEMORY_PROTECT, AX_ERR_MEMORY);
     trap(ENOUGH);
     ck_assert(!is_patched());
-    /* The page that could not be made executable is gone. */
+    setup();
+    has_memory = false;
+    world_answer(AX_CALL_PROCESS_COPY, AX_ERR_MEMORY);
+    trap(ENOUGH);
+    ck_assert(!is_patched());
+    /* The page that could not be filled is gone. */
     ck_assert_uint_eq(world_task.patches.page, 0);
     ck_assert_uint_eq(world_calls[world_call_count - 1].number, AX_CALL_MEMORY_UNMAP);
     ck_assert_uint_eq(world_calls[world_call_count - 1].a[1], AT(memory));
@@ -246,6 +270,7 @@ TCase *linux_patch_tests(void) {
     TCase *tests = tcase_create("patch");
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, a_site_that_traps_often_becomes_a_jump_to_its_slot);
+    tcase_add_test(tests, a_thread_that_is_alone_changes_no_protection);
     tcase_add_test(tests, slots_go_to_the_entry_with_their_index);
     tcase_add_test(tests, what_is_not_plain_text_is_left_alone);
     tcase_add_test(tests, without_memory_the_text_stays_as_it_is);
