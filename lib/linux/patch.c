@@ -172,19 +172,32 @@ static void site_patch(struct task *task, uint64_t behind, uint64_t number) {
     jump_write(task, site, jump);
 }
 
+/* The site's counter; NULL: it has none yet. In a set that is full every other site's trap counts
+ * against those that are there, so those that trap often stay, or come. */
+static struct patch_count *count_find(struct patch_count set[PATCH_WAYS], uint64_t behind) {
+    struct patch_count *free = NULL;
+    for (unsigned i = 0; i < PATCH_WAYS; i++) {
+        if (set[i].behind == behind)
+            return &set[i];
+        if (set[i].traps == 0)
+            free = &set[i];
+    }
+    if (free != NULL) {
+        *free = (struct patch_count){behind, 0};
+        return free;
+    }
+    for (unsigned i = 0; i < PATCH_WAYS; i++)
+        set[i].traps--;
+    return NULL;
+}
+
 void patch_count_trap(struct thread *thread) {
     struct task *task = thread->task;
     const struct ax_regs *regs = &thread->page->program.regs;
     uint64_t behind = regs->rip, number = (uint32_t)regs->rax;
-    struct patch_count *count = &task->patches.counts[hash_mix(behind) % PATCH_COUNTS];
-    if (count->behind != behind) {
-        if (count->traps > 0)
-            count->traps--;
-        else
-            *count = (struct patch_count){behind, 1};
-        return;
-    }
-    if (count->traps >= TRAPS_BEFORE_PATCH || ++count->traps < TRAPS_BEFORE_PATCH)
+    struct patch_count *count =
+        count_find(task->patches.counts[hash_mix(behind) % PATCH_SETS], behind);
+    if (count == NULL || count->traps >= TRAPS_BEFORE_PATCH || ++count->traps < TRAPS_BEFORE_PATCH)
         return;
     count->traps = TRAPS_AFTER_LOOK;
     lock_take(&task->memory_lock);

@@ -17,8 +17,9 @@
 
 #define PATCH_SLOTS      128 /* slot 0 is the page's header */
 #define PATCH_SLOT_BYTES 16
-#define PATCH_LOAD_SLOTS 4 /* the first ones after it are for SITE_LOAD */
-#define PATCH_COUNTS     128
+#define PATCH_LOAD_SLOTS 4  /* the first ones after it are for SITE_LOAD */
+#define PATCH_SETS       32 /* of counters */
+#define PATCH_WAYS       4
 
 /* A patched site, by its slot. */
 struct patch_site {
@@ -27,7 +28,7 @@ struct patch_site {
     uint32_t kind;   /* enum site_kind */
 };
 
-/* How often a site has trapped; sites that share a counter compete for it. */
+/* How often a site has trapped. Sites share sets of counters and compete for them. */
 struct patch_count {
     uint64_t behind;
     uint64_t traps;
@@ -38,7 +39,7 @@ struct patch_count {
 struct patches {
     uint64_t page; /* of trampolines; 0: there is none yet */
     struct patch_site sites[PATCH_SLOTS];
-    struct patch_count counts[PATCH_COUNTS];
+    struct patch_count counts[PATCH_SETS][PATCH_WAYS];
 };
 
 struct thread;

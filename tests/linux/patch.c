@@ -174,6 +174,20 @@ START_TEST(a_site_is_looked_at_once) {
 }
 END_TEST
 
+/* At worst all sites that trap are of one set, which can tell four. */
+START_TEST(sites_compete_for_counters) {
+    struct ax_regs *regs = &world_thread.page->program.regs;
+    for (unsigned round = 0; round < ENOUGH; round++) {
+        trap(1);
+        for (unsigned i = 0; i < PATCH_WAYS - 1; i++) {
+            *regs = (struct ax_regs){.rip = TEXT + 1024 + 16 * i};
+            patch_count_trap(&world_thread);
+        }
+    }
+    ck_assert(is_patched());
+}
+END_TEST
+
 START_TEST(sites_beyond_the_last_slot_are_left_alone) {
     for (unsigned slot = 1; slot < PATCH_SLOTS; slot++)
         world_task.patches.sites[slot].behind = 1;
@@ -275,6 +289,7 @@ TCase *linux_patch_tests(void) {
     tcase_add_test(tests, what_is_not_plain_text_is_left_alone);
     tcase_add_test(tests, without_memory_the_text_stays_as_it_is);
     tcase_add_test(tests, a_site_is_looked_at_once);
+    tcase_add_test(tests, sites_compete_for_counters);
     tcase_add_test(tests, sites_beyond_the_last_slot_are_left_alone);
     tcase_add_test(tests, text_that_was_replaced_gets_the_same_slot);
     tcase_add_test(tests, a_call_has_the_registers_of_a_trapped_one);

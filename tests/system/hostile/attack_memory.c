@@ -21,7 +21,7 @@ static int read_only(uint64_t argument) {
 static int nothing_there(uint64_t argument) {
     const uint64_t places[] = {
         0,
-        0x400000 - AX_PAGE_SIZE,
+        0x400000 - 2 * AX_PAGE_SIZE, /* the one below the program may have trampolines */
         STUB_TEXT - AX_PAGE_SIZE,
         STUB_TEXT + STUB_TEXT_BYTES,
         STUB_CONSTANTS - AX_PAGE_SIZE,
