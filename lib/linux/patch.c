@@ -36,7 +36,7 @@ static bool slot_is_load(unsigned slot) {
  * in ecx and the flags is of no interest to it: syscall overwrites ecx, and no flag is changed. */
 static void slot_encode(unsigned slot, uint8_t code[PATCH_SLOT_BYTES]) {
     static const uint8_t load[] = {0x4c, 0x8b, 0x4c, 0x24, 0x08};    /* mov 8(%rsp),%r9 */
-    static const uint8_t nothing[] = {0x0f, 0x1f, 0x44, 0x00, 0x00}; /* the number is known */
+    static const uint8_t nothing[] = {0x0f, 0x1f, 0x44, 0x00, 0x00}; /* the personality does it */
     uint32_t index = slot, back = -(slot + 1) * PATCH_SLOT_BYTES;
     memcpy(code, slot_is_load(slot) ? load : nothing, 5);
     code[5] = 0xb9;
@@ -99,12 +99,12 @@ static bool page_make(struct patches *patches, uint64_t site) {
 /* ---- Patching -------------------------------------------------------------------------------- */
 
 /* The slot that a site has or can have; 0: all of its kind are taken. */
-static unsigned slot_find(const struct patches *patches, uint64_t behind, enum site_kind kind) {
-    unsigned first = kind == SITE_LOAD ? 1 : PATCH_LOAD_SLOTS + 1;
-    unsigned end = kind == SITE_LOAD ? PATCH_LOAD_SLOTS + 1 : PATCH_SLOTS;
+static unsigned slot_find(const struct patches *patches, const struct site *site) {
+    unsigned first = site->kind == SITE_LOAD ? 1 : PATCH_LOAD_SLOTS + 1;
+    unsigned end = site->kind == SITE_LOAD ? PATCH_LOAD_SLOTS + 1 : PATCH_SLOTS;
     for (unsigned slot = first; slot < end; slot++) {
         uint64_t taken_by = patches->sites[slot].behind;
-        if (taken_by == 0 || taken_by == behind)
+        if (taken_by == 0 || taken_by == site->behind)
             return slot;
     }
     return 0;
@@ -156,20 +156,21 @@ static void jump_write(const struct task *task, uint64_t site,
 }
 
 /* Patches the site if it can be. With memory_lock: its text stays what it is. */
-static void site_patch(struct task *task, uint64_t behind, uint64_t number) {
+static void site_patch(struct task *task, const struct ax_regs *regs) {
     struct patches *patches = &task->patches;
+    struct site site;
     uint8_t window[SITE_WINDOW], jump[SITE_JUMP_BYTES];
-    uint64_t site = behind - SITE_BYTES;
-    if (user_read(window, behind - SITE_WINDOW, SITE_WINDOW) != 0)
+    if (user_read(window, regs->rip - SITE_WINDOW, SITE_WINDOW) != 0 ||
+        !site_decode(window, regs, &site))
         return;
-    enum site_kind kind = site_decode(window, number);
-    unsigned slot = kind != SITE_NONE ? slot_find(patches, behind, kind) : 0;
-    bool is_in_one_page = site % AX_PAGE_SIZE <= AX_PAGE_SIZE - SITE_JUMP_BYTES;
-    if (slot == 0 || !is_in_one_page || !page_is_patchable(align_down(site, AX_PAGE_SIZE)) ||
-        !page_make(patches, site) || !site_jump(site, slot_address(patches, slot), jump))
+    uint64_t start = site_start(&site);
+    unsigned slot = slot_find(patches, &site);
+    bool is_in_one_page = start % AX_PAGE_SIZE <= AX_PAGE_SIZE - SITE_JUMP_BYTES;
+    if (slot == 0 || !is_in_one_page || !page_is_patchable(align_down(start, AX_PAGE_SIZE)) ||
+        !page_make(patches, start) || !site_jump(start, slot_address(patches, slot), jump))
         return;
-    patches->sites[slot] = (struct patch_site){behind, (uint32_t)number, kind};
-    jump_write(task, site, jump);
+    patches->sites[slot] = site;
+    jump_write(task, start, jump);
 }
 
 /* The site's counter; NULL: it has none yet. In a set that is full every other site's trap counts
@@ -194,32 +195,30 @@ static struct patch_count *count_find(struct patch_count set[PATCH_WAYS], uint64
 void patch_count_trap(struct thread *thread) {
     struct task *task = thread->task;
     const struct ax_regs *regs = &thread->page->program.regs;
-    uint64_t behind = regs->rip, number = (uint32_t)regs->rax;
     struct patch_count *count =
-        count_find(task->patches.counts[hash_mix(behind) % PATCH_SETS], behind);
+        count_find(task->patches.counts[hash_mix(regs->rip) % PATCH_SETS], regs->rip);
     if (count == NULL || count->traps >= TRAPS_BEFORE_PATCH || ++count->traps < TRAPS_BEFORE_PATCH)
         return;
     count->traps = TRAPS_AFTER_LOOK;
     lock_take(&task->memory_lock);
-    site_patch(task, behind, number);
+    site_patch(task, regs);
     lock_give(&task->memory_lock);
 }
 
 /* ---- Patched calls --------------------------------------------------------------------------- */
 
-static const struct patch_site *site_of(const struct task *task, uint64_t slot) {
+static const struct site *site_of(const struct task *task, uint64_t slot) {
     return &task->patches.sites[slot % PATCH_SLOTS];
 }
 
 void patch_decode(const struct task *task, struct ax_regs *regs) {
-    const struct patch_site *site = site_of(task, regs->rcx);
-    if (site->kind == SITE_NUMBER)
-        regs->rax = site->number;
+    const struct site *site = site_of(task, regs->rcx);
+    site_apply(site, regs);
     regs->rip = site->behind;
 }
 
 /* Does what the slot's first instruction does. False: it faults. */
-static bool slot_begin(const struct patch_site *site, struct ax_regs *regs) {
+static bool slot_begin(const struct site *site, struct ax_regs *regs) {
     return site->kind != SITE_LOAD || user_get(&regs->r9, regs->rsp + 8) == 0;
 }
 
@@ -235,9 +234,9 @@ void patch_leave(struct thread *thread) {
     bool is_begun = is_at_entry || offset % PATCH_SLOT_BYTES != 0;
     /* Of a step through the program the instruction is the last one. */
     bool has_faulted = frame->reason == AX_UPCALL_FAULT && frame->fault != AX_FAULT_DEBUG;
-    const struct patch_site *site = site_of(task, slot);
+    const struct site *site = site_of(task, slot);
     if (!is_begun && (has_faulted || !slot_begin(site, regs))) {
-        regs->rip = site->behind - SITE_BYTES;
+        regs->rip = site_start(site);
         return;
     }
     regs->rcx = slot;

@@ -21,13 +21,6 @@
 #define PATCH_SETS       32 /* of counters */
 #define PATCH_WAYS       4
 
-/* A patched site, by its slot. */
-struct patch_site {
-    uint64_t behind; /* its address: that behind the `syscall`; 0: the slot is free */
-    uint32_t number; /* of the call, for SITE_NUMBER */
-    uint32_t kind;   /* enum site_kind */
-};
-
 /* How often a site has trapped. Sites share sets of counters and compete for them. */
 struct patch_count {
     uint64_t behind;
@@ -37,8 +30,8 @@ struct patch_count {
 /* All zero is the beginning. Changed under task->memory_lock, but for the counts, in which nothing
  * depends on a lost one. */
 struct patches {
-    uint64_t page; /* of trampolines; 0: there is none yet */
-    struct patch_site sites[PATCH_SLOTS];
+    uint64_t page;                  /* of trampolines; 0: there is none yet */
+    struct site sites[PATCH_SLOTS]; /* by slot; `behind` 0: it is free */
     struct patch_count counts[PATCH_SETS][PATCH_WAYS];
 };
 

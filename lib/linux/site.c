@@ -105,17 +105,74 @@ static const uint8_t load_bytes[SITE_WINDOW] = {
     0x0f, 0x05,                   /* syscall */
 };
 
-enum site_kind site_decode(const uint8_t window[SITE_WINDOW], uint64_t number) {
-    const uint8_t *site = window + SITE_WINDOW - SITE_BYTES;
-    if (site[SITE_JUMP_BYTES] != 0x0f || site[SITE_JUMP_BYTES + 1] != 0x05)
-        return SITE_NONE;
-    if (memcmp(window, load_bytes, sizeof(load_bytes)) == 0)
-        return SITE_LOAD;
-    return is_number(site, number) ? SITE_NUMBER : SITE_NONE;
+/* ---- lea ------------------------------------------------------------------------------------- */
+
+#define ADDRESS_BYTES 7
+#define PLACE(name)   (offsetof(struct ax_regs, name) / sizeof(uint64_t))
+
+/* A register by its number in instructions: its place in struct ax_regs. */
+static uint8_t register_place(unsigned number) {
+    static const uint8_t first[] = {PLACE(rax), PLACE(rcx), PLACE(rdx), PLACE(rbx),
+                                    PLACE(rsp), PLACE(rbp), PLACE(rsi), PLACE(rdi)};
+    return number < 8 ? first[number] : (uint8_t)(PLACE(r8) + number - 8);
 }
 
-bool site_jump(uint64_t site, uint64_t target, uint8_t jump[SITE_JUMP_BYTES]) {
-    int64_t distance = (int64_t)(target - (site + SITE_JUMP_BYTES));
+static uint64_t register_get(const struct site *site, const struct ax_regs *regs) {
+    return site->from == PLACE(rip) ? site->behind - SITE_SYSCALL_BYTES
+                                    : ((const uint64_t *)regs)[site->from];
+}
+
+static uint64_t address_of(const struct site *site, const struct ax_regs *regs) {
+    return register_get(site, regs) + (uint64_t)(int64_t)(int32_t)site->value;
+}
+
+/* A lea of seven bytes: REX.W, 8d, a ModRM byte with a displacement of four bytes. That its
+ * register has the address shows that it is one. The trampoline needs rcx, and the call rax and
+ * rsp. */
+static bool address_decode(const uint8_t *lea, const struct ax_regs *regs, struct site *site) {
+    unsigned mode = lea[2] >> 6, base = lea[2] & 7;
+    bool is_relative = mode == 0 && base == 5;
+    if ((lea[0] & 0xfa) != 0x48 || lea[1] != OPCODE_LEA ||
+        (!is_relative && (mode != 2 || base == 4)))
+        return false;
+    site->kind = SITE_ADDRESS;
+    site->length = ADDRESS_BYTES;
+    site->to = register_place((lea[2] >> 3 & 7) | (lea[0] & 4) << 1);
+    site->from = is_relative ? PLACE(rip) : register_place(base | (lea[0] & 1) << 3);
+    memcpy(&site->value, lea + 3, sizeof(site->value));
+    return site->to != PLACE(rax) && site->to != PLACE(rcx) && site->to != PLACE(rsp) &&
+           site->from != PLACE(rcx) && site->from != site->to &&
+           ((const uint64_t *)regs)[site->to] == address_of(site, regs);
+}
+
+/* ---- All of them ----------------------------------------------------------------------------- */
+
+bool site_decode(const uint8_t window[SITE_WINDOW], const struct ax_regs *regs, struct site *site) {
+    const uint8_t *syscall = window + SITE_WINDOW - SITE_SYSCALL_BYTES;
+    uint64_t number = (uint32_t)regs->rax;
+    *site = (struct site){.behind = regs->rip, .length = SITE_JUMP_BYTES};
+    if (syscall[0] != 0x0f || syscall[1] != 0x05)
+        return false;
+    if (memcmp(window, load_bytes, sizeof(load_bytes)) == 0) {
+        site->kind = SITE_LOAD;
+    } else if (is_number(syscall - SITE_JUMP_BYTES, number)) {
+        site->kind = SITE_NUMBER;
+        site->value = (uint32_t)number;
+    } else {
+        return number != NUMBER_SIGRETURN && address_decode(syscall - ADDRESS_BYTES, regs, site);
+    }
+    return true;
+}
+
+void site_apply(const struct site *site, struct ax_regs *regs) {
+    if (site->kind == SITE_NUMBER)
+        regs->rax = site->value;
+    else if (site->kind == SITE_ADDRESS)
+        ((uint64_t *)regs)[site->to] = address_of(site, regs);
+}
+
+bool site_jump(uint64_t address, uint64_t target, uint8_t jump[SITE_JUMP_BYTES]) {
+    int64_t distance = (int64_t)(target - (address + SITE_JUMP_BYTES));
     int32_t encoded = (int32_t)distance;
     if (encoded != distance)
         return false;

@@ -13,7 +13,8 @@
 /* A free page, a page of text with a site at its beginning, and what is behind. */
 static _Alignas(AX_PAGE_SIZE) uint8_t memory[3 * AX_PAGE_SIZE];
 #define TEXT   (AT(memory) + PAGE)
-#define BEHIND (TEXT + 64 + SITE_BYTES)
+#define SITE   (TEXT + 64)
+#define BEHIND (SITE + sizeof(site_bytes))
 static const uint8_t site_bytes[] = {0xb8, GETPID, 0, 0, 0, 0x0f, 0x05};
 #define SLOT_FIRST (PATCH_LOAD_SLOTS + 1) /* of SITE_NUMBER */
 
@@ -87,7 +88,7 @@ START_TEST(a_site_that_traps_often_becomes_a_jump_to_its_slot) {
     trap(ENOUGH);
     ck_assert(is_patched());
     ck_assert_uint_eq(world_task.patches.page, AT(memory));
-    ck_assert(site_jump(BEHIND - SITE_BYTES, AT(memory) + SLOT_FIRST * PATCH_SLOT_BYTES, jump));
+    ck_assert(site_jump(SITE, AT(memory) + SLOT_FIRST * PATCH_SLOT_BYTES, jump));
     ck_assert_mem_eq(memory + PAGE + 64, jump, sizeof(jump));
     ck_assert_mem_eq(memory + PAGE + 64 + 5, site_bytes + 5, 2); /* its syscall is there */
     ck_assert_uint_eq(protected(AX_PROT_READ | AX_PROT_WRITE), 1);
@@ -247,7 +248,8 @@ START_TEST(a_load_that_faults_faults_at_the_site) {
     uint64_t words[2] = {1, 99};
     struct ax_frame *frame = &world_thread.page->program;
     trap(ENOUGH);
-    world_task.patches.sites[1] = (struct patch_site){BEHIND, 0, SITE_LOAD};
+    world_task.patches.sites[1] =
+        (struct site){.behind = BEHIND, .kind = SITE_LOAD, .length = SITE_JUMP_BYTES};
     uint64_t slot = AT(memory) + PATCH_SLOT_BYTES;
     frame->regs = (struct ax_regs){.rip = slot, .rsp = AT(words), .rax = 5};
     frame->reason = AX_UPCALL_INTERRUPT;
@@ -255,8 +257,7 @@ START_TEST(a_load_that_faults_faults_at_the_site) {
     ck_assert_uint_eq(frame->regs.r9, 99);
     ck_assert_uint_eq(frame->regs.rax, 5);
     ck_assert_uint_eq(frame->regs.rip, BEHIND - SITE_SYSCALL_BYTES);
-    ck_assert_uint_eq(leave_from(slot, AX_UPCALL_FAULT, AX_FAULT_UNMAPPED)->rip,
-                      BEHIND - SITE_BYTES);
+    ck_assert_uint_eq(leave_from(slot, AX_UPCALL_FAULT, AX_FAULT_UNMAPPED)->rip, SITE);
 }
 END_TEST
 

@@ -5,13 +5,21 @@
 #include "world.h"
 
 #define GETPID 39
+#define BEHIND 0x401000
 
-/* What site_decode says of text that ends so. */
-static enum site_kind decode(const char *bytes, size_t count, uint64_t number) {
+/* What text that ends so is for a call with these registers. */
+static enum site_kind decode_with(const char *bytes, size_t count, const struct ax_regs *regs,
+                                  struct site *site) {
     uint8_t window[SITE_WINDOW];
     memset(window, 0x90, sizeof(window)); /* nop */
     memcpy(window + SITE_WINDOW - count, bytes, count);
-    return site_decode(window, number);
+    return site_decode(window, regs, site) ? (enum site_kind)site->kind : SITE_NONE;
+}
+
+static enum site_kind decode(const char *bytes, size_t count, uint64_t number) {
+    struct site site;
+    struct ax_regs regs = {.rax = number, .rip = BEHIND};
+    return decode_with(bytes, count, &regs, &site);
 }
 #define DECODE(bytes) decode(bytes, sizeof(bytes) - 1, GETPID)
 
@@ -82,6 +90,43 @@ START_TEST(the_c_librarys_syscall_function_is_one) {
 }
 END_TEST
 
+/* That the register has the address is what tells a lea from the end of something else. */
+START_TEST(a_lea_whose_register_has_the_address_is_one) {
+    static const char lea[] = "\x48\x8d\xb3\xf0\x08\0\0" SYSCALL;      /* lea 0x8f0(%rbx),%rsi */
+    static const char high[] = "\x4d\x8d\x85\xff\xff\xff\xff" SYSCALL; /* lea -1(%r13),%r8 */
+    static const char relative[] = "\x48\x8d\x35\0\x10\0\0" SYSCALL;   /* lea 0x1000(%rip),%rsi */
+    struct site site;
+    struct ax_regs regs = {.rax = 14, .rbx = 0x1000, .rsi = 0x18f0, .rip = BEHIND};
+    ck_assert_int_eq(decode_with(lea, 9, &regs, &site), SITE_ADDRESS);
+    ck_assert_uint_eq(site_start(&site), BEHIND - 9);
+    regs.rsi = 5;
+    ck_assert_int_eq(decode_with(lea, 9, &regs, &site), SITE_NONE);
+    regs.rbx = 0x2000;
+    site_apply(&site, &regs);
+    ck_assert_uint_eq(regs.rsi, 0x28f0);
+
+    regs = (struct ax_regs){.rax = 14, .r13 = 0x1000, .r8 = 0xfff, .rip = BEHIND};
+    ck_assert_int_eq(decode_with(high, 9, &regs, &site), SITE_ADDRESS);
+    regs = (struct ax_regs){.rax = 14, .rsi = BEHIND - 2 + 0x1000, .rip = BEHIND};
+    ck_assert_int_eq(decode_with(relative, 9, &regs, &site), SITE_ADDRESS);
+    regs.rsi = 0;
+    site_apply(&site, &regs);
+    ck_assert_uint_eq(regs.rsi, BEHIND - 2 + 0x1000);
+}
+END_TEST
+
+/* The trampoline has rcx, and a call its number in rax; what adds to itself cannot be done twice.
+ */
+START_TEST(a_lea_with_registers_that_are_needed_is_none) {
+    struct site site;
+    struct ax_regs regs = {.rax = 14, .rcx = 14, .rsi = 14, .rip = BEHIND};
+    ck_assert_int_eq(decode_with("\x48\x8d\xb1\0\0\0\0" SYSCALL, 9, &regs, &site), SITE_NONE);
+    ck_assert_int_eq(decode_with("\x48\x8d\x8e\0\0\0\0" SYSCALL, 9, &regs, &site), SITE_NONE);
+    ck_assert_int_eq(decode_with("\x48\x8d\x86\0\0\0\0" SYSCALL, 9, &regs, &site), SITE_NONE);
+    ck_assert_int_eq(decode_with("\x48\x8d\xb6\0\0\0\0" SYSCALL, 9, &regs, &site), SITE_NONE);
+}
+END_TEST
+
 START_TEST(jumps_go_both_ways_and_not_too_far) {
     uint8_t jump[SITE_JUMP_BYTES];
     ck_assert(site_jump(0x400000, 0x3ff010, jump));
@@ -103,6 +148,8 @@ TCase *linux_site_tests(void) {
     tcase_add_test(tests, the_return_of_a_signal_is_left_for_unwinders);
     tcase_add_test(tests, the_end_of_a_longer_instruction_is_no_site);
     tcase_add_test(tests, the_c_librarys_syscall_function_is_one);
+    tcase_add_test(tests, a_lea_whose_register_has_the_address_is_one);
+    tcase_add_test(tests, a_lea_with_registers_that_are_needed_is_none);
     tcase_add_test(tests, jumps_go_both_ways_and_not_too_far);
     return tests;
 }

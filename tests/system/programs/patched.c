@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/utsname.h>
@@ -44,6 +45,14 @@ SITE(close_it, 3);
 SITE(no_call, 499);
 SITE(wait_on, 202); /* futex */
 SITE(sleep_for, 35);
+
+/* umask(c + 0x12), with the address computed last. */
+long add_mask(long a, long b, long c);
+extern uint8_t add_mask_site[] __attribute__((visibility("hidden")));
+__asm__(".text\n.balign 16\n.globl add_mask\n.globl add_mask_site\n.hidden add_mask_site\n"
+        ".type add_mask, @function\n"
+        "add_mask:\n mov $95, %eax\n"
+        "add_mask_site: {disp32} lea 0x12(%rdx), %rdi; syscall; ret\n");
 NEXT_PAGE;
 SITE(first, 186); /* gettid */
 SITE(second, 186);
@@ -78,6 +87,13 @@ static void results(void) {
         CHECK_ERROR(syscall(SYS_close, -1), EBADF); /* the C library's own function */
         CHECK_ERROR(syscall(SYS_tgkill, -1, 1, 0), EINVAL);
     }
+    long mask = umask(022);
+    for (long i = 0, last = 022; i < OFTEN; i++) {
+        CHECK(add_mask(0, 0, i % 64) == last);
+        last = i % 64 + 0x12;
+    }
+    umask((mode_t)mask);
+    CHECK(add_mask_site[0] == (is_axolotl() ? 0xe9 : 0x48));
     check_patched(get_parent_site);
     check_patched(close_it_site);
     check_patched(no_call_site);
