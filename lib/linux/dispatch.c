@@ -61,8 +61,10 @@ static void serve_call(struct thread *thread) {
 static void serve_fault(struct thread *thread) {
     const struct ax_frame *frame = &thread->page->program;
     bool is_refused = frame->fault == AX_FAULT_PROTECTION && (frame->access & AX_PROT_EXECUTE) != 0;
-    if (is_refused && patch_was_in_the_way(thread, frame->address))
+    if (is_refused && patch_was_in_the_way(thread, frame->address)) {
+        (void)signals_deliver(thread, false); /* one may have come while it waited for that */
         return;
+    }
     patch_leave(thread);
     signal_fault(thread);
 }
