@@ -20,6 +20,10 @@
 /* Regions that are asked for at a time. */
 #define PLACE_REGIONS 8
 
+/* Slots that are written at a time. */
+#define FILL_SLOTS 32
+
+_Static_assert(PATCH_SLOTS % FILL_SLOTS == 0, "no part is less");
 _Static_assert(PATCH_SLOTS *PATCH_SLOT_BYTES <= AX_PAGE_SIZE, "they fit into the page");
 
 /* ---- The page of trampolines ----------------------------------------------------------------- */
@@ -51,13 +55,18 @@ static bool text_write(uint64_t address, const void *bytes, size_t size_bytes) {
     return ax_process_write(AX_HANDLE_NONE, address, bytes, size_bytes) == (ax_result)size_bytes;
 }
 
+/* In parts: the stack has not room for all of it. */
 static bool page_fill(uint64_t page) {
-    uint8_t code[PATCH_SLOTS * PATCH_SLOT_BYTES] = {0};
+    uint8_t code[FILL_SLOTS][PATCH_SLOT_BYTES] = {0};
     uint64_t entry = (uintptr_t)patched_entry;
-    memcpy(code, &entry, sizeof(entry));
-    for (unsigned slot = 1; slot < PATCH_SLOTS; slot++)
-        slot_encode(slot, code + (size_t)slot * PATCH_SLOT_BYTES);
-    return text_write(page, code, sizeof(code));
+    memcpy(code[0], &entry, sizeof(entry));
+    for (unsigned first = 0; first < PATCH_SLOTS; first += FILL_SLOTS) {
+        for (unsigned i = first == 0 ? 1 : 0; i < FILL_SLOTS; i++)
+            slot_encode(first + i, code[i]);
+        if (!text_write(page + (uint64_t)first * PATCH_SLOT_BYTES, code, sizeof(code)))
+            return false;
+    }
+    return true;
 }
 
 /* The page below the mappings that the site is among: below the program, as a rule, where neither
