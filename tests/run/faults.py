@@ -86,10 +86,9 @@ class Faults(RunTest):
                        reason="the machine did not end within 5 s of being asked to")
 
     def test_time_counts_while_only_the_machine_is_stopped(self):
-        run = self.start("--timeout", "0.1", "--", "probe", "hello", fake="hang")
-        kernel = []
-        while not kernel:
-            kernel = [pid for pid in run.pids() if runs.process_stat(pid)[1] == run.process.pid]
+        run = self.start("--verbose", "--timeout", "1", "--", "probe", "hello", fake="hang")
+        run.read_until(b"hanging\n", run.process.stderr)
+        kernel = [pid for pid in run.pids() if runs.process_stat(pid)[1] == run.process.pid]
         os.kill(kernel[0], signal.SIGSTOP)
         self.assertEqual(run.process.wait(runs.PATIENCE), 124)
         runs.await_state(kernel, "ZX")

@@ -482,7 +482,8 @@ class Users(RunTest):
             [names[runs.RUN], "--kernel", names[runs.KERNEL], "--root", names[runs.ROOT],
              "--image", names[runs.IMAGE], "--file", f"{names[runs.PROBE]}=/bin/probe", "--get",
              "/bin/probe=back", "--status", "status", "--", "probe", "hello"],
-            cwd=home, user=65534, group=65534, extra_groups=[], capture_output=True, check=False)
+            cwd=home, user=65534, group=65534, extra_groups=[], capture_output=True, check=False,
+            env=os.environ | {"GCOV_PREFIX": str(home / "coverage")})
         self.assertEqual((run.returncode, run.stdout, run.stderr), (0, b"hello\n", b""))
         self.assertEqual((home / "back").read_bytes(), runs.PROBE.read_bytes())
 
