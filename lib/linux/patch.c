@@ -41,7 +41,7 @@ static bool slot_is_load(unsigned slot) {
 static void slot_encode(unsigned slot, uint8_t code[PATCH_SLOT_BYTES]) {
     static const uint8_t load[] = {0x4c, 0x8b, 0x4c, 0x24, 0x08};    /* mov 8(%rsp),%r9 */
     static const uint8_t nothing[] = {0x0f, 0x1f, 0x44, 0x00, 0x00}; /* the personality does it */
-    uint32_t index = slot, back = -(slot + 1) * PATCH_SLOT_BYTES;
+    uint32_t index = slot, back = -(uint32_t)((slot + 1) * PATCH_SLOT_BYTES);
     memcpy(code, slot_is_load(slot) ? load : nothing, 5);
     code[5] = 0xb9;
     memcpy(code + 6, &index, sizeof(index));
@@ -63,7 +63,7 @@ static bool page_fill(uint64_t page) {
     for (unsigned first = 0; first < PATCH_SLOTS; first += FILL_SLOTS) {
         for (unsigned i = first == 0 ? 1 : 0; i < FILL_SLOTS; i++)
             slot_encode(first + i, code[i]);
-        if (!text_write(page + (uint64_t)first * PATCH_SLOT_BYTES, code, sizeof(code)))
+        if (!text_write(page + first * PATCH_SLOT_BYTES, code, sizeof(code)))
             return false;
     }
     return true;

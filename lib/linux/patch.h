@@ -16,7 +16,7 @@
 #include "site.h"
 
 #define PATCH_SLOTS      128 /* slot 0 is the page's header */
-#define PATCH_SLOT_BYTES 16
+#define PATCH_SLOT_BYTES UINT64_C(16)
 #define PATCH_LOAD_SLOTS 4  /* the first ones after it are for SITE_LOAD */
 #define PATCH_SETS       32 /* of counters */
 #define PATCH_WAYS       4
