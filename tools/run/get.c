@@ -61,8 +61,13 @@ static void item_fail_below(struct item *item, const char *why) {
 
 /* ---- Before ---------------------------------------------------------------------------------- */
 
-/* Whether something can be made there, as far as one can tell. */
-static bool parent_check(const char *path, struct failure *failure) {
+/* Whether something can be made there, as far as one can tell. What is no file is written to as it
+ * is, and a folder stays. */
+static bool place_check(const char *path, struct failure *failure) {
+    struct stat status;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        return S_ISDIR(status.st_mode) || access(path, W_OK) == 0 ||
+               fail(failure, "%s cannot be written: %s", path, strerror(errno));
     const char *end = path + strlen(path);
     while (end > path + 1 && end[-1] == '/')
         end--;
@@ -91,7 +96,7 @@ struct get *get_begin(const struct options *options, struct failure *failure) {
                               .root = -1,
                               .fd = -1,
                               .file.fd = -1};
-        if (!parent_check(item->outside, failure)) {
+        if (!place_check(item->outside, failure)) {
             free(get);
             return NULL;
         }
@@ -141,11 +146,16 @@ static void folder_note(struct item *item, mode_t mode) {
     item->folders = folder;
 }
 
+/* One that is there may let nothing in; it gets its mode in the end. */
 static bool folder_make(int parent, const char *name) {
     struct stat status;
-    return mkdirat(parent, name, 0700) == 0 ||
-           (errno == EEXIST && fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISDIR(status.st_mode));
+    if (mkdirat(parent, name, 0700) == 0)
+        return true;
+    if (errno != EEXIST || fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISDIR(status.st_mode))
+        return false;
+    (void)!fchmodat(parent, name, 0700, 0); /* another's stays as it is */
+    return true;
 }
 
 /* A file, link or folder within the folder begins. */
@@ -220,10 +230,12 @@ static void outer_begin(struct item *item, mode_t mode) {
         return;
     }
     item->root = open(item->outside, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (item->root < 0)
+    if (item->root < 0) {
         item_fail_below(item, strerror(errno));
-    else
-        folder_note(item, mode & MODE_MAX);
+        return;
+    }
+    (void)!fchmod(item->root, 0700); /* as in folder_make */
+    folder_note(item, mode & MODE_MAX);
 }
 
 static void entry_begin(struct item *item, const struct run_message *message) {
