@@ -8,10 +8,9 @@
 #include "seed.h"
 
 /* How often who waits yields before it sleeps, while that pays: a yield that takes longer than this
- * does not, and is not tried again for so many times as long. To make a thread takes less, and what
- * a busy process has of a CPU at a time is more. */
+ * does not, and is not tried again for so many times as long. */
 #define YIELDS        4
-#define YIELD_MOST_NS UINT64_C(200000)
+#define YIELD_MOST_NS UINT64_C(20000)
 #define YIELD_PAUSE   16 /* stub.S knows it */
 
 static bool word_change(uint32_t *word, uint32_t from, uint32_t to) {

@@ -60,7 +60,7 @@ class Meanwhile(RunTest):
                              pass_fds=[file.fileno()])
         run.read_until(b"ready\n")
         with open(lock, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX)  # for ever, if it is held as long as the machine runs
         run.signal(signal.SIGKILL)
 
 
