@@ -294,7 +294,8 @@ const struct attack attacks_words[] = {
     {"cheat-and-crash", cheat_and_crash, 24, END_LOST, 0, 0},
     {"crash-mapping", crash_while_mapping, 48, END_LOST, 0, 0},
     {"crash", crash, 24, END_LOST, 0, 0},
-    {"flip-word", flip_word, 3, END_LOST | END_KILLED, 1000, 0},
+    /* A flipped word hands over an event that nobody wrote: an upcall of it ends the attacker. */
+    {"flip-word", flip_word, 3, END_LOST | END_KILLED | END_FAULT, 1000, 0},
     {"word-value", word_value, 24, END_LOST | END_KILLED, 200, 0},
     {"start-held", start_held, 2, END_LOST, 20000, 0},
     {"odd-event", odd_event, 84, END_ANY, 100, 0},
