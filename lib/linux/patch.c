@@ -149,12 +149,13 @@ static bool page_is_patchable(uint64_t page) {
 /*
  * Nobody executes the page while it is written. It is not executable then: the kernel has every
  * processor know of that before the thread goes on, and who comes there faults and tries again
- * (patch_was_in_the_way). A thread that is alone need not do so.
+ * (patch_was_in_the_way). Where there was never another thread nobody can. A thread has its area
+ * before it runs, but is counted among the others only afterwards.
  */
 static void jump_write(const struct task *task, uint64_t site,
                        const uint8_t jump[SITE_JUMP_BYTES]) {
     uint64_t page = align_down(site, AX_PAGE_SIZE);
-    bool is_alone = task->thread_count == 1;
+    bool is_alone = task->area_count == 1;
     if (!is_alone &&
         ax_memory_protect(AX_HANDLE_NONE, page, AX_PAGE_SIZE, AX_PROT_READ | AX_PROT_WRITE) < 0)
         return;

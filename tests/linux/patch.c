@@ -98,9 +98,20 @@ END_TEST
 
 START_TEST(a_thread_that_is_alone_changes_no_protection) {
     world_task.thread_count = 1;
+    world_task.area_count = 1;
     trap(ENOUGH);
     ck_assert(is_patched());
     ck_assert_uint_eq(protected(AX_PROT_READ | AX_PROT_WRITE), 0);
+}
+END_TEST
+
+/* A new thread runs before its maker has counted it, and the maker beside it. */
+START_TEST(a_thread_that_is_not_counted_yet_is_one) {
+    world_task.thread_count = 1;
+    world_task.area_count = 2;
+    trap(ENOUGH);
+    ck_assert(is_patched());
+    ck_assert_uint_eq(protected(AX_PROT_READ | AX_PROT_WRITE), 1);
 }
 END_TEST
 
@@ -286,6 +297,7 @@ TCase *linux_patch_tests(void) {
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, a_site_that_traps_often_becomes_a_jump_to_its_slot);
     tcase_add_test(tests, a_thread_that_is_alone_changes_no_protection);
+    tcase_add_test(tests, a_thread_that_is_not_counted_yet_is_one);
     tcase_add_test(tests, slots_go_to_the_entry_with_their_index);
     tcase_add_test(tests, what_is_not_plain_text_is_left_alone);
     tcase_add_test(tests, without_memory_the_text_stays_as_it_is);
