@@ -73,19 +73,21 @@ static void alarm_take(int number) {
 
 /* Waits for a FIFO's reader, who may just be being started: not for ever. */
 static int open_waiting(const char *path, int flags) {
-    const struct sigaction take = {.sa_handler = alarm_take}, usual = {.sa_handler = SIG_DFL};
+    const struct sigaction take = {.sa_handler = alarm_take};
     /* Again and again, for the first may come before the wait. */
     const struct itimerval limit = {{0, READER_AGAIN_US}, {0, READER_US}}, never = {{0}, {0}};
-    sigset_t alarms;
+    struct sigaction action_before;
+    sigset_t alarms, mask_before;
     sigemptyset(&alarms);
     sigaddset(&alarms, SIGALRM);
-    sigprocmask(SIG_UNBLOCK, &alarms, NULL);
-    sigaction(SIGALRM, &take, NULL);
+    sigaction(SIGALRM, &take, &action_before);
+    sigprocmask(SIG_UNBLOCK, &alarms, &mask_before);
     setitimer(ITIMER_REAL, &limit, NULL);
     int fd = open(path, flags);
     int error = errno == EINTR ? ENXIO : errno;
     setitimer(ITIMER_REAL, &never, NULL);
-    sigaction(SIGALRM, &usual, NULL);
+    sigprocmask(SIG_SETMASK, &mask_before, NULL);
+    sigaction(SIGALRM, &action_before, NULL);
     errno = error;
     return fd;
 }
