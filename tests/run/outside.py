@@ -468,31 +468,5 @@ class Files(RunTest):
         self.assertEqual(self.files(), ["in", "status"])
 
 
-class Users(RunTest):
-    def test_as_another_user(self):
-        """If this is root; otherwise all the other tests are this one."""
-        if os.geteuid() != 0:
-            self.assertEqual(self.succeeds("hello"), b"hello\n")
-            return
-        names = self.copies_for_everybody()
-        home = self.folder / "home"
-        home.mkdir()
-        os.chown(home, 65534, 65534)
-        run = subprocess.run(
-            [names[runs.RUN], "--kernel", names[runs.KERNEL], "--root", names[runs.ROOT],
-             "--image", names[runs.IMAGE], "--file", f"{names[runs.PROBE]}=/bin/probe", "--get",
-             "/bin/probe=back", "--status", "status", "--", "probe", "hello"],
-            cwd=home, user=65534, group=65534, extra_groups=[], capture_output=True, check=False,
-            env=os.environ | {"GCOV_PREFIX": str(home / "coverage")})
-        self.assertEqual((run.returncode, run.stdout, run.stderr), (0, b"hello\n", b""))
-        self.assertEqual((home / "back").read_bytes(), runs.PROBE.read_bytes())
-
-    def test_in_a_container(self):
-        for options in (["-Ur"], ["-Urpf", "--mount-proc"]):
-            with self.subTest(options=options):
-                status, out, err = self.probe("hello", prefix=["unshare", *options])
-                self.assertEqual((status, out, err), (0, b"hello\n", b""))
-
-
 if __name__ == "__main__":
     runs.main()
