@@ -12,25 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from machine import image_make, machine_start
+from machine import image_make, machine_start, section
 
-MANIFEST = """
-[server counter]
-program  = /bin/counter
-priority = 40
-memory   = 16M
-objects  = 2000
-stash    = 2M
-log      = yes
-
-[server other]
-program  = /bin/counter
-priority = 40
-memory   = 16M
-objects  = 2000
-stash    = 2M
-log      = yes
-
+MANIFEST = section("counter", "/bin/counter") + section("other", "/bin/counter") + """\
 [init]
 program  = /bin/adopted {part}
 priority = 20

@@ -12,17 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from machine import image_make, machine_start
+from machine import image_make, machine_start, section
 
-MANIFEST = """
-[server {server}]
-program  = /bin/{server} {arguments}
-priority = 40
-memory   = 16M
-objects  = 2000
-stash    = 2M
-log      = yes
-
+MANIFEST = section("{server}", "/bin/{server} {arguments}") + """\
 [init]
 program  = /bin/kills {server} {deaths} {seed}
 priority = 20

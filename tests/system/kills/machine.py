@@ -4,6 +4,12 @@
 import subprocess
 
 
+def section(name, program, *lines):
+    """A server's part of a manifest: what the servers here may use, and further lines."""
+    return "\n".join([f"[server {name}]", f"program = {program}", "priority = 40", "memory = 16M",
+                      "objects = 2000", "stash = 2M", "log = yes", *lines]) + "\n\n"
+
+
 def image_make(build, folder, manifest, programs):
     """The system image: `programs` are paths in the image, with the files they come from."""
     (folder / "manifest").write_text(manifest)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from machine import image_make, machine_start
+from machine import image_make, machine_start, section
 
 MANIFEST = """
 [server planted]
@@ -36,22 +36,7 @@ log       = yes
 restart   = {count}
 backoff   = 1ms 10s
 
-[server counter]
-program   = /bin/counter
-priority  = 40
-memory    = 16M
-objects   = 2000
-stash     = 2M
-log       = yes
-
-[server pipe]
-program   = /bin/pipe
-priority  = 40
-memory    = 16M
-objects   = 2000
-stash     = 2M
-log       = yes
-
+""" + section("counter", "/bin/counter") + section("pipe", "/bin/pipe") + """\
 [init]
 program   = /bin/planted_client {mode} {count} {seed}
 priority  = 20

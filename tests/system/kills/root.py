@@ -18,26 +18,10 @@ import tempfile
 import threading
 from pathlib import Path
 
-from machine import image_make, machine_start
+from machine import image_make, machine_start, section
 from outside import Killer
 
-MANIFEST = """
-[server counter]
-program  = /bin/counter
-priority = 40
-memory   = 16M
-objects  = 2000
-stash    = 2M
-log      = yes
-
-[server pipe]
-program  = /bin/pipe
-priority = 40
-memory   = 16M
-objects  = 2000
-stash    = 2M
-log      = yes
-
+MANIFEST = section("counter", "/bin/counter") + section("pipe", "/bin/pipe") + """\
 [init]
 program  = /bin/kills_root {deaths} {seed} {who}
 priority = 20
